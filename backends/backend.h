@@ -1,0 +1,115 @@
+/*
+ * backend - a mail store as the gateway sees it: open, list, fetch, update, close.
+ *
+ * A backend never sees a session, a reply or the word POP3. All five operations are required; they
+ * run in a fiber and may suspend. Errors: ERR_GONE and ERR_MESSAGE speak of one message and leave
+ * the backend usable; ERR_AUTH, ERR_IN_USE, ERR_TEMP, ERR_PERM as err.h says; ERR_TIMEOUT and
+ * ERR_CANCELED when the caller's deadline passed or the fiber was canceled. After ERR_TEMP from
+ * fetch or update the store's connection may be dead: later calls then fail with ERR_TEMP at once.
+ * Details name the server and its own words, for the log.
+ */
+#ifndef POPGATE_BACKENDS_BACKEND_H
+#define POPGATE_BACKENDS_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backends/sink.h"
+#include "config/config.h"
+#include "proxy/runtime/mem.h"
+#include "proxy/runtime/secret.h"
+
+/* Whose mail, where. Made by routing; everything in it lives in the session's arena. */
+struct account {
+	const struct tenant *tenant;
+	const char *login;         /* after the login_name rules */
+	const char *user, *domain; /* its two halves; domain may be "" */
+	const char
+		*folder; /* the mailbox that is the maildrop: tenant's, or the login's own choice */
+	const char *client_address; /* numeric, for logs and IMAP ID */
+};
+
+/* One message of a listing. Folder 0 is account->folder, 1… are maildrop.also in order. */
+struct backend_message {
+	uint64_t size;        /* octets with CRLF line ends (exact), else what the store says */
+	int64_t arrival;      /* seconds since 1970, INTERNALDATE or delivery time; 0 unknown */
+	const char *key;      /* Maildir: base name (up to ":2,"); IMAP: NULL */
+	uint32_t uidvalidity; /* IMAP; else 0 */
+	uint32_t uid;         /* IMAP; else 0 */
+	uint16_t folder;
+	bool exact;        /* size is what RETR will send, before dot-stuffing */
+	bool deleted_flag; /* the store's \Deleted (Maildir T): whoever set it */
+	bool seen;
+};
+
+struct backend_listing {
+	struct backend_message
+		*messages; /* per folder in ascending UID (IMAP) or arrival, then name */
+	size_t n;
+};
+
+enum fetch_part {
+	FETCH_ALL,
+	FETCH_TOP, /* headers, the blank line, and at least `lines` lines of the body where there
+		      are */
+};
+
+enum removal_result {
+	REMOVAL_FAILED = 0, /* still there, unflagged or flagged: the client must hear of it */
+	REMOVAL_DONE,       /* removed, moved to the trash, or already gone */
+	REMOVAL_FLAGGED, /* only flagged \Deleted (no UIDPLUS, no MOVE): the maildrop must hide it
+			  */
+};
+
+/* What QUIT asks for. Indices are into the listing given by list. */
+struct backend_update {
+	const size_t *remove;
+	size_t n_remove;
+	enum on_delete how; /* DELETE_EXPUNGE or DELETE_TRASH; the others never reach a backend */
+	const size_t
+		*seen; /* messages to mark \Seen; failing to do so is no error, only a detail */
+	size_t n_seen;
+};
+
+struct backend_ops;
+
+struct backend {
+	const struct backend_ops *ops; /* first member of each backend's own struct */
+};
+
+struct backend_ops {
+	const char *name; /* "imap", "maildir" */
+	/* Logs in and opens the folders; ok only when the mailbox can be read. password: what the
+	 * store is to be given; NULL where the tenant enters by master user or the store asks for
+	 * none. account and its strings must outlive the backend; password is borrowed for the
+	 * call. */
+	fiber_fn struct err (*open)(
+		const struct account *account, const struct secret *password, struct backend **ret);
+	/* The messages at this moment, allocated from mem. Once per open. */
+	fiber_fn struct err (*list)(
+		struct backend *backend, struct arena *mem, struct backend_listing *ret);
+	/* Pushes one message into out. Nothing is written before the store has begun to deliver, so
+	 * an error before the first write means that nothing was sent. An ok means that every octet
+	 * of the part was written; anything else after the first write means that the message is
+	 * incomplete. */
+	fiber_fn struct err (*fetch)(struct backend *backend, const struct backend_message *message,
+		enum fetch_part part, uint64_t lines, struct sink *out);
+	/* Marks seen, then removes exactly the messages given, never another; results[i] tells of
+	 * remove[i] and is always filled in, also when an error is returned. */
+	fiber_fn struct err (*update)(struct backend *backend, const struct backend_update *update,
+		enum removal_result *results);
+	/* Ends it (IMAP: LOGOUT without waiting for long). NULL-safe, never fails. */
+	fiber_fn void (*close)(struct backend *backend);
+};
+
+extern const struct backend_ops imap_backend;
+extern const struct backend_ops maildir_backend;
+
+/* The ops of the tenant's store. */
+static inline const struct backend_ops *backend_ops_of(const struct tenant *tenant)
+{
+	return tenant->store == STORE_IMAP ? &imap_backend : &maildir_backend;
+}
+
+#endif

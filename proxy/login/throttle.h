@@ -1,0 +1,30 @@
+/*
+ * throttle - failed logins, remembered per address and per login in memory shared by all workers.
+ *
+ * Fixed-size tables, keyed by a hash under a random key; old entries fade. The delay doubles from
+ * limits.failure_delay per further failure of the address or of the login, up to 15 s; an address
+ * with more than failures_per_address in ten minutes is refused at once.
+ */
+#ifndef POPGATE_LOGIN_THROTTLE_H
+#define POPGATE_LOGIN_THROTTLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+#define THROTTLE_DELAY_MAX 15000 /* ms */
+
+/* Maps the tables; in the master, before the fork. */
+void throttle_map(void);
+
+/* Whether this address must be refused without looking at its password. */
+bool throttle_refused(const struct limit_settings *limits, const char *address);
+/* Notes a failure and returns for how long (ms) the answer is to be held back. */
+uint64_t throttle_failed(
+	const struct limit_settings *limits, const char *address, const char *login);
+/* Forgets the login's failures (not the address's: one good account must not whitewash guessing).
+ */
+void throttle_succeeded(const char *login);
+
+#endif

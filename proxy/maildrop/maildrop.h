@@ -1,0 +1,60 @@
+/*
+ * maildrop - the snapshot of one login: numbers, sizes, unique-ids, deletion marks.
+ *
+ * Taken once from a backend's listing and immutable but for the marks (MS-STANXPOP3 C0004). Message
+ * numbers run from 1 without gaps. No lock is held on anything. Lives in the session's arena;
+ * borrows the backend and the registry.
+ * Suspends: open, fetch, update.
+ */
+#ifndef POPGATE_MAILDROP_MAILDROP_H
+#define POPGATE_MAILDROP_MAILDROP_H
+
+#include "backends/backend.h"
+#include "proxy/maildrop/registry.h"
+
+struct maildrop;
+
+/* Lists the backend, settles unique-ids, order, hidden messages, window (max_messages, newer_than).
+ * registry may be NULL (state: none). Every id it holds is durable before this returns. */
+fiber_fn struct err maildrop_open(const struct account *account, struct backend *backend,
+	struct registry *registry, struct arena *arena, struct maildrop **ret);
+
+/* How many numbers there are, marked ones included. */
+size_t maildrop_count(const struct maildrop *drop);
+
+/* Visible = not marked. STAT's two figures. */
+size_t maildrop_visible(const struct maildrop *drop);
+uint64_t maildrop_visible_octets(const struct maildrop *drop);
+
+/* number: 1 to maildrop_count, else an assertion fails. */
+bool maildrop_marked(const struct maildrop *drop, size_t number);
+uint64_t maildrop_size(const struct maildrop *drop, size_t number);
+const char *maildrop_unique_id(const struct maildrop *drop, size_t number);
+
+void maildrop_mark(struct maildrop *drop, size_t number);
+void maildrop_unmark_all(struct maildrop *drop);
+size_t maildrop_marks(const struct maildrop *drop);
+
+/* Pushes message `number` into out (see backend_ops.fetch for the guarantees). A FETCH_ALL that
+ * succeeds notes the message as retrieved (\Seen at QUIT). */
+fiber_fn struct err maildrop_fetch(struct maildrop *drop, size_t number, enum fetch_part part,
+	uint64_t lines, struct sink *out);
+
+/* After a complete RETR: the octets that were sent before dot-stuffing. Remembered for later logins
+ * when they differ from the listed size; the snapshot itself does not change. */
+void maildrop_measured(struct maildrop *drop, size_t number, uint64_t octets);
+
+/* What UPDATE did. */
+struct maildrop_outcome {
+	size_t asked;   /* messages that were marked */
+	size_t removed; /* of them now gone (or hidden, or ignored, as on_delete says) */
+	const char *const *removed_ids; /* unique-ids of those, for the audit log; in the arena */
+	size_t hidden; /* of the removed: flagged and hidden only, since the server has no UIDPLUS
+			*/
+};
+
+/* The UPDATE state, once: removes the marked messages as on_delete says, marks the retrieved ones
+ * \Seen, writes the registry. outcome is always filled in; ok only when all marked are gone. */
+fiber_fn struct err maildrop_update(struct maildrop *drop, struct maildrop_outcome *outcome);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * session - one POP3 session as straight-line code: greet → log in → open → serve → update.
+ *
+ * RFC 1939, 2449, 2595, 3206, 5034; MS-STANXPOP3. A state is a function, its commands are a table
+ * (commands.h). UPDATE is reached through QUIT only: whatever else ends a session deletes nothing.
+ */
+#ifndef POPGATE_POP3_SESSION_H
+#define POPGATE_POP3_SESSION_H
+
+#include "config/config.h"
+#include "proxy/maildrop/registry.h"
+#include "proxy/runtime/fiber.h"
+#include "proxy/runtime/stream.h"
+
+/* What a worker lends to all its sessions. */
+struct service {
+	const struct config *config;
+	struct registry *registry; /* NULL: state none */
+	struct tls_context **tls;  /* per listener; NULL where it has no TLS */
+};
+
+/* Who connected, and where. */
+struct connection {
+	struct stream *stream; /* in clear still, also on an implicit-TLS listener */
+	const struct listener_config *listener;
+	size_t listener_index;
+	const char *address; /* the client's, numeric; from the PROXY header where believed */
+};
+
+/* Runs the session to its end: TLS handshake where the listener is implicit, greeting, commands,
+ * limits, counters, the "session closed" line. Does not close the stream. */
+fiber_fn void session_run(const struct service *service, const struct connection *connection);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * routing - login name → tenant → account. Pure: no I/O, no fiber.
+ *
+ * The login_name rules are applied first: lower case, separators, default domain, folder separator.
+ * Then the first tenant, in file order, whose every criterion fits.
+ */
+#ifndef POPGATE_ROUTING_ROUTING_H
+#define POPGATE_ROUTING_ROUTING_H
+
+#include "backends/backend.h"
+#include "config/config.h"
+
+/* What is known of a connection when a login arrives. Strings are borrowed; "" where unknown. */
+struct route_query {
+	const char *login;       /* as the client sent it */
+	const char *listener;    /* its name */
+	const char *server_name; /* TLS SNI */
+	const char *address;     /* the client's, numeric */
+};
+
+/* Why a tenant did not match; for `popgate route`. */
+typedef void route_explain(const struct tenant *tenant, const char *reason, void *arg);
+
+/* The account, allocated from arena; NULL when no tenant serves this login (also when the login is
+ * empty, malformed UTF-8, or holds control octets or "/" or ".." that a path template could not
+ * bear). explain may be NULL. */
+struct account *route(const struct config *config, const struct route_query *query,
+	struct arena *arena, route_explain *explain, void *arg);
+
+#endif
