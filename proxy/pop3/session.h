@@ -11,6 +11,7 @@
 #include "proxy/maildrop/registry.h"
 #include "proxy/runtime/fiber.h"
 #include "proxy/runtime/stream.h"
+#include "proxy/service/session_table.h"
 
 /* What a worker lends to all its sessions. */
 struct service {
@@ -24,11 +25,17 @@ struct connection {
 	struct stream *stream; /* in clear still, also on an implicit-TLS listener */
 	const struct listener_config *listener;
 	size_t listener_index;
-	const char *address; /* the client's, numeric; from the PROXY header where believed */
+	const char *address;       /* the client's, numeric; from the PROXY header where believed */
+	struct session_slot *slot; /* NULL when the table refused it */
 };
 
 /* Runs the session to its end: TLS handshake where the listener is implicit, greeting, commands,
  * limits, counters, the "session closed" line. Does not close the stream. */
 fiber_fn void session_run(const struct service *service, const struct connection *connection);
+
+/* For a connection that the session table did not admit: the same greeting place, "-ERR [SYS/TEMP]"
+ * with the reason (a client that is told nothing hangs), and the log line. Does not close. */
+fiber_fn void session_refuse(const struct service *service, const struct connection *connection,
+	enum session_refusal reason);
 
 #endif
