@@ -133,9 +133,9 @@ static void text_cannot_forge_a_line_or_a_field(void **state)
 		" d=\"q\\\"\\\\\\u0009\\u007f\" e=\"k=v\"");
 	log_setup(LOG_JSON, LOG_INFO);
 	log_info("x", f_text("a", "\",\"level\":\"error\n"));
-	assert_string_equal(
-		after_time("{\"time\":\""), "\",\"level\":\"info\",\"event\":\"x\",\"a\":\"\\\","
-					    "\\\"level\\\":\\\"error\\u000a\"}");
+	assert_string_equal(after_time("{\"time\":\""),
+		"\",\"level\":\"info\",\"event\":\"x\",\"a\":\"\\\","
+		"\\\"level\\\":\\\"error\\u000a\"}");
 }
 
 static void text_that_is_not_utf8_or_steers_a_terminal(void **state)
@@ -203,7 +203,7 @@ static void numbers_that_json_cannot_hold(void **state)
 static void a_line_is_one_write_and_keeps_errno(void **state)
 {
 	int pair[2], saved = dup(STDERR_FILENO);
-	char data[PIPE_BUF];
+	static char data[PIPE_BUF];
 	ssize_t n;
 
 	(void)state;
