@@ -1,0 +1,5 @@
+#!/bin/bash
+# Shell scripts pass shellcheck.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+git ls-files -z '*.sh' .ci/run | xargs -0 -r shellcheck
