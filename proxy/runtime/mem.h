@@ -18,7 +18,7 @@ void *mem_resize(void *old, size_t count, size_t size);
 __attribute__((malloc)) char *mem_strdup(const char *s);
 __attribute__((malloc, format(printf, 1, 2))) char *mem_printf(const char *format, ...);
 
-#define cleanup(fn) __attribute__((cleanup(fn)))
+#define cleanup(fn) __attribute__((__cleanup__(fn)))
 /* Returns a pointer and clears it, so that its cleanup does nothing. */
 #define steal(p)                                                                                   \
 	({                                                                                         \

@@ -34,7 +34,7 @@ void deadline_pop(struct deadline *self);                                    /* 
 #define DEADLINE_CAT_(a, b)  a##b
 #define DEADLINE_NAME_(line) DEADLINE_CAT_(deadline_, line)
 #define deadline(milliseconds)                                                                     \
-	__attribute__((cleanup(deadline_pop))) struct deadline DEADLINE_NAME_(__LINE__) =          \
+	__attribute__((__cleanup__(deadline_pop))) struct deadline DEADLINE_NAME_(__LINE__) =          \
 		deadline_push(&DEADLINE_NAME_(__LINE__), (milliseconds))
 
 /* Sleeps; ok when the time is over. */
