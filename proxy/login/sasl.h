@@ -30,6 +30,7 @@ const char *sasl_names(unsigned allowed, char *buffer, size_t n);
 
 struct err sasl_new(unsigned mechanism, struct sasl **ret);
 void sasl_free(struct sasl *sasl); /* NULL-safe, wipes */
+DEFINE_CLEANUP(sasl, sasl_free)
 
 enum sasl_state { SASL_CONTINUE, SASL_DONE };
 

@@ -1,0 +1,42 @@
+/*
+ * entry - from credentials to an open maildrop: route, verify, open, list.
+ *
+ * What a POP3 login does between PASS and its +OK, and what `popgate probe` shows step by step; one
+ * code for both. Throttling and limits are the caller's.
+ * Suspends: all but entry_close's NULL case. Never logs.
+ */
+#ifndef POPGATE_ENTRY_ENTRY_H
+#define POPGATE_ENTRY_ENTRY_H
+
+#include "backends/backend.h"
+#include "proxy/maildrop/maildrop.h"
+#include "proxy/routing/routing.h"
+
+struct entry_request {
+	struct route_query query;
+	const char *authorization; /* SASL authorization identity; "" for none */
+	const struct secret *password;
+	unsigned mechanism; /* the MECH_ bit the client used */
+};
+
+struct entry {
+	struct arena *arena; /* account and maildrop live in it */
+	const struct account *account;
+	struct backend *backend;
+	struct maildrop *drop;
+};
+
+/* Finds the tenant, checks the password, opens the store. On success *ret is owned by the caller
+ * (entry_close). On failure *ret is empty but for `account`-independent state: nothing to close.
+ * ret_tenant (may be NULL): the tenant when one matched, also on failure; for counters.
+ * ERR_AUTH for everything that a wrong password could be; else as backend_ops.open. */
+fiber_fn struct err entry_authenticate(const struct config *config,
+	const struct entry_request *request, struct entry *ret, const struct tenant **ret_tenant);
+
+/* Takes the snapshot. registry may be NULL. */
+fiber_fn struct err entry_list(struct entry *entry, struct registry *registry);
+
+/* Closes the store and frees the arena. Safe on an empty entry. */
+fiber_fn void entry_close(struct entry *entry);
+
+#endif

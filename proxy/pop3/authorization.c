@@ -1,0 +1,175 @@
+/*
+ * The AUTHORIZATION state (RFC 1939 section 4, 5034, 2595): USER, PASS, AUTH, STLS.
+ */
+#include <string.h>
+
+#include "proxy/pop3/session_state.h"
+
+static void forget_user(struct session *s)
+{
+	free(s->user);
+	s->user = NULL;
+}
+
+/* Says why there is no password login on this connection. */
+fiber_fn static void refuse_plaintext(struct session *s)
+{
+	if (session_passwords_allowed(s))
+		reply_err(s->out, "this login method is not offered here");
+	else if (s->connection->listener->tls == TLS_STARTTLS)
+		reply_err(s->out, "passwords are taken under TLS only: send STLS first");
+	else
+		reply_err(s->out, "passwords are taken under TLS only");
+}
+
+fiber_fn static void cmd_user(struct session *s, const struct command_args *args)
+{
+	forget_user(s);
+	if (!(session_mechanisms(s) & MECH_USER)) {
+		refuse_plaintext(s);
+		return;
+	}
+	/* Known or not is never told here (MS-STANXPOP3 V0008, V0009). */
+	s->user = mem_strdup(args->word);
+	reply_ok(s->out, "password, please");
+}
+
+fiber_fn static void cmd_pass(struct session *s, const struct command_args *args)
+{
+	cleanup(free_cleanup) char *user = steal(s->user);
+	cleanup(secret_cleanup) struct secret *password = NULL;
+
+	if (!user) {
+		reply_err(s->out, "PASS belongs right after USER");
+		return;
+	}
+	password = secret_new(args->rest, args->rest_length);
+	line_wipe(s->in);
+	session_login(s, MECH_USER, user, "", password);
+}
+
+/* AUTH alone lists the mechanisms, as Windows' POP3 service does and old Outlook asks. */
+fiber_fn static void list_mechanisms(struct session *s)
+{
+	char names[128], *at = names, *name;
+
+	sasl_names(session_mechanisms(s), names, sizeof(names));
+	reply_ok(s->out, "mechanisms follow");
+	while ((name = strsep(&at, " ")))
+		if (*name)
+			reply_line(s->out, "%s", name);
+	reply_end(s->out);
+}
+
+/* The exchange itself (RFC 5034 section 4). false: it ended without credentials, and the client was
+ * told so. */
+fiber_fn static bool exchange(struct session *s, struct sasl *sasl, const char *initial,
+	struct sasl_credentials *credentials)
+{
+	enum sasl_state state = SASL_CONTINUE;
+	const char *input = initial ? initial : "", *challenge = NULL;
+	struct line line;
+
+	for (;;) {
+		struct err e = sasl_step(sasl, input, &challenge, &state, credentials);
+
+		line_wipe(s->in);
+		if (failed(e)) {
+			reply_err(s->out, "malformed authentication exchange");
+			s->bad_commands++;
+			return false;
+		}
+		if (state == SASL_DONE)
+			return true;
+		reply_challenge(s->out, challenge);
+		if (!session_read_line(s, SASL_LINE_MAX, &line))
+			return false;
+		if (strcmp(line.text, "*") == 0) {
+			reply_err(s->out, "authentication canceled");
+			return false;
+		}
+		/* A NUL would hide the rest of the line from the base64 check. */
+		if (strlen(line.text) != line.length) {
+			reply_err(s->out, "malformed authentication exchange");
+			s->bad_commands++;
+			return false;
+		}
+		input = line.text;
+	}
+}
+
+fiber_fn static void cmd_auth(struct session *s, const struct command_args *args)
+{
+	cleanup(sasl_cleanup) struct sasl *sasl = NULL;
+	struct sasl_credentials credentials = { 0 };
+	unsigned mechanism;
+
+	forget_user(s);
+	if (!args->word) {
+		list_mechanisms(s);
+		return;
+	}
+	mechanism = sasl_mechanism(args->word, session_mechanisms(s));
+	if (!mechanism) {
+		if (session_passwords_allowed(s))
+			reply_err(s->out, "this mechanism is not offered here");
+		else
+			refuse_plaintext(s);
+		return;
+	}
+	if (failed(sasl_new(mechanism, &sasl))) {
+		reply_err(s->out, "[SYS/TEMP] this mechanism does not work at the moment");
+		return;
+	}
+	if (exchange(s, sasl, args->rest, &credentials))
+		session_login(s, mechanism, credentials.login, credentials.authorization,
+			credentials.password);
+	sasl_credentials_done(&credentials);
+}
+
+fiber_fn static void cmd_stls(struct session *s, const struct command_args *args)
+{
+	(void)args;
+	forget_user(s);
+	if (stream_is_tls(s->stream)) {
+		reply_err(s->out, "TLS is on already");
+		return;
+	}
+	if (s->connection->listener->tls != TLS_STARTTLS) {
+		reply_err(s->out, "TLS is not offered here");
+		return;
+	}
+	reply_ok(s->out, "begin TLS");
+	session_start_tls(s);
+}
+
+fiber_fn static void cmd_capa_before_login(struct session *s, const struct command_args *args)
+{
+	forget_user(s);
+	cmd_capa(s, args);
+}
+
+fiber_fn static void cmd_quit(struct session *s, const struct command_args *args)
+{
+	(void)args;
+	reply_ok(s->out, "bye");
+	session_close(s, "quit before login");
+}
+
+fiber_fn static void cmd_apop(struct session *s, const struct command_args *args)
+{
+	(void)args;
+	forget_user(s);
+	reply_err(s->out, "APOP is not supported");
+}
+
+const struct command authorization_commands[] = {
+	{"USER",    ARGS_WORD, cmd_user },
+	{ "PASS", ARGS_REST, cmd_pass },
+	{ "AUTH",   ARGS_AUTH, cmd_auth },
+	{ "STLS", ARGS_NONE, cmd_stls },
+	{ "CAPA",   ARGS_NONE, cmd_capa_before_login },
+	{ "QUIT", ARGS_NONE, cmd_quit },
+	{ "APOP",   ARGS_REST, cmd_apop },
+	{ 0},
+};

@@ -1,0 +1,139 @@
+/*
+ * One login attempt of a session: throttle, entry, limits, and the one answer.
+ *
+ * A failed attempt is answered at a time counted from its start, so that how long a store or a hash
+ * took does not show, and by the same text whatever was wrong.
+ */
+#include "proxy/login/throttle.h"
+#include "proxy/pop3/session_state.h"
+#include "proxy/runtime/log.h"
+#include "proxy/runtime/wait.h"
+
+const char *mechanism_name(unsigned mechanism)
+{
+	static char names[128];
+
+	return mechanism == MECH_USER ? "USER" : sasl_names(mechanism, names, sizeof(names));
+}
+
+/* Holds the answer back until `delay` ms after the start of the attempt. */
+fiber_fn static bool hold_back(struct session *s, uint64_t started, uint64_t delay)
+{
+	uint64_t spent = runtime_now() - started;
+
+	if (spent < delay && failed(wait_sleep(delay - spent))) {
+		session_close(s, "shutdown");
+		return false;
+	}
+	return true;
+}
+
+fiber_fn static void refused(struct session *s, uint64_t started, struct err e)
+{
+	const struct limit_settings *limits = &s->config->limits;
+	uint64_t delay = throttle_failed(limits, s->connection->address, s->login);
+
+	s->failures++;
+	if (!hold_back(s, started, delay))
+		return;
+	if (s->failures >= limits->login_failures) {
+		reply_err(s->out, "%s, closing the connection", reply_text_for(ERR_AUTH));
+		session_close(s, "too many failed logins");
+	} else {
+		reply_err(s->out, "%s", reply_text_for(e.scope));
+	}
+}
+
+/* "Authenticated but not connected" is a failed login with its own text. */
+fiber_fn static void failed_login(
+	struct session *s, unsigned mechanism, uint64_t started, struct err e)
+{
+	log_warning("login failed", f_text("login", s->login),
+		f_text("tenant", s->tenant ? s->tenant->name : NULL),
+		f_text("address", s->connection->address),
+		f_text("mechanism", mechanism_name(mechanism)), f_err(e));
+	if (s->tenant_stats)
+		stats_tenant_add(s->tenant_stats, STAT_LOGIN_FAILURES, 1);
+	if (e.scope == ERR_AUTH) {
+		refused(s, started, e);
+		return;
+	}
+	if (e.scope == ERR_CANCELED) {
+		session_close(s, "shutdown");
+		return;
+	}
+	if (s->tenant_stats && e.scope != ERR_IN_USE)
+		stats_tenant_add(s->tenant_stats, STAT_BACKEND_ERRORS, 1);
+	reply_err(s->out, "%s", reply_text_for(e.scope));
+}
+
+/* Binds the session to its user, so that limits count it, then takes the snapshot. */
+fiber_fn static struct err open_maildrop(struct session *s)
+{
+	const struct account *account = s->entry.account;
+	uint64_t most = account->tenant->sessions_per_user;
+
+	if (account->tenant->maildrop.exclusive)
+		most = 1;
+	if (!session_table_bind(s->connection->slot, account->tenant->name, account->login, most))
+		return err_make(ERR_IN_USE, "%llu sessions of this user are open",
+			(unsigned long long)most);
+	return entry_list(&s->entry, s->service->registry);
+}
+
+fiber_fn static struct err enter(struct session *s, const struct entry_request *request)
+{
+	uint64_t start = uv_hrtime();
+	struct err e = entry_authenticate(s->config, request, &s->entry, &s->tenant);
+
+	if (s->tenant)
+		s->tenant_stats = stats_tenant(s->tenant->name);
+	if (!failed(e))
+		e = open_maildrop(s);
+	s->done.backend_ns += uv_hrtime() - start;
+	if (failed(e))
+		entry_close(&s->entry);
+	return e;
+}
+
+fiber_fn void session_login(struct session *s, unsigned mechanism, const char *login,
+	const char *authorization, const struct secret *password)
+{
+	uint64_t started = runtime_now();
+	struct entry_request request = {
+		.query = {.login = login,
+			  .listener = s->connection->listener->name,
+			  .server_name = stream_tls_server_name(s->stream),
+			  .address = s->connection->address},
+		.authorization = authorization,
+		.password = password,
+		.mechanism = mechanism,
+	};
+	struct err e;
+
+	free(s->login);
+	s->login = mem_strdup(login);
+	session_table_state(s->connection->slot, SESSION_LOGGING_IN);
+	if (throttle_refused(&s->config->limits, s->connection->address))
+		e = err_make(ERR_AUTH, "too many failures from this address");
+	else
+		e = enter(s, &request);
+	if (failed(e)) {
+		failed_login(s, mechanism, started, e);
+		return;
+	}
+	throttle_succeeded(login);
+	free(s->login);
+	s->login = mem_strdup(s->entry.account->login);
+	s->mechanism = mechanism;
+	s->drop = s->entry.drop;
+	stats_tenant_add(s->tenant_stats, STAT_LOGINS, 1);
+	log_info("login", f_text("login", s->entry.account->login),
+		f_text("tenant", s->tenant->name), f_text("address", s->connection->address),
+		f_text("mechanism", mechanism_name(mechanism)),
+		f_uint("messages", maildrop_count(s->drop)),
+		f_ms("took_ms", (double)s->done.backend_ns / 1e6));
+	reply_ok(s->out, "%zu messages (%llu octets)", maildrop_visible(s->drop),
+		(unsigned long long)maildrop_visible_octets(s->drop));
+	s->next = NEXT_STATE;
+}

@@ -1,0 +1,338 @@
+#include "proxy/pop3/session.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/pop3/session_state.h"
+#include "proxy/runtime/log.h"
+#include "proxy/runtime/wait.h"
+
+void session_close(struct session *s, const char *reason)
+{
+	s->next = NEXT_CLOSE;
+	if (!s->reason)
+		s->reason = reason;
+}
+
+bool session_passwords_allowed(const struct session *s)
+{
+	return stream_is_tls(s->stream) || s->connection->listener->plaintext_login;
+}
+
+static bool serves_listener(const struct tenant *tenant, const char *listener)
+{
+	const struct string_list *names = &tenant->match.listeners;
+
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->items[i], listener) == 0)
+			return true;
+	return names->n == 0;
+}
+
+unsigned session_mechanisms(const struct session *s)
+{
+	unsigned mechanisms = 0;
+
+	if (!session_passwords_allowed(s))
+		return 0;
+	for (size_t i = 0; i < s->config->n_tenants; i++)
+		if (serves_listener(&s->config->tenants[i], s->connection->listener->name))
+			mechanisms |= s->config->tenants[i].auth.mechanisms;
+	return mechanisms & (MECH_USER | MECH_PLAIN | MECH_LOGIN);
+}
+
+/* What ended a read, as the log calls it. */
+static const char *reason_of(enum err_scope scope)
+{
+	switch (scope) {
+	case ERR_TIMEOUT:
+		return "timeout";
+	case ERR_CANCELED:
+		return "shutdown";
+	default:
+		return "client closed the connection";
+	}
+}
+
+fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
+{
+	uint64_t timer = s->drop ? s->config->timeouts.idle : s->config->timeouts.login;
+	struct err e = ok();
+
+	if (!line_ready(s->in)) {
+		e = reply_flush(s->out);
+		if (failed(e)) {
+			session_close(s, e.scope == ERR_TIMEOUT ? "client takes no output"
+								: reason_of(e.scope));
+			return false;
+		}
+		reply_idle(s->out);
+	}
+	{
+		deadline(timer);
+		e = line_read(s->in, max, ret);
+	}
+	if (!failed(e))
+		return true;
+	if (e.scope == ERR_LIMIT) {
+		reply_err(s->out, "line too long");
+		s->bad_commands++;
+		return false;
+	}
+	if (e.scope == ERR_TIMEOUT)
+		reply_err(s->out, "no command for %llu seconds, closing the connection",
+			(unsigned long long)(timer / 1000));
+	session_close(s, reason_of(e.scope));
+	return false;
+}
+
+/* One command of this state's table; other is the table of the other state, to tell a misplaced
+ * command from an unknown one. */
+fiber_fn static void dispatch(struct session *s, struct line line, const struct command *table,
+	const struct command *other)
+{
+	const struct command *command;
+	struct command_args args;
+	const char *verb = NULL;
+	struct line rest;
+	enum command_fault fault = command_split(line, &verb, &rest);
+
+	if (fault != COMMAND_OK) {
+		reply_err(s->out, "%s", command_fault_text(fault));
+		s->bad_commands++;
+		return;
+	}
+	command = command_find(table, verb);
+	if (!command) {
+		reply_err(s->out, "%s",
+			!command_find(other, verb) ? "unknown command"
+			: s->drop                  ? "this command belongs before the login"
+						   : "log in first");
+		s->bad_commands++;
+		return;
+	}
+	fault = command_arguments(command, rest, &args);
+	if (fault != COMMAND_OK) {
+		reply_err(s->out, "%s: %s", command->verb, command_fault_text(fault));
+		s->bad_commands++;
+		return;
+	}
+	if (args.message && (args.message > maildrop_count(s->drop) ||
+				    maildrop_marked(s->drop, args.message))) {
+		reply_err(s->out, args.message > maildrop_count(s->drop)
+					  ? "no such message"
+					  : "this message is marked deleted");
+		return;
+	}
+	command->handler(s, &args);
+}
+
+/* AUTH lines may be long: read with the wide limit, then hold every other verb to its own. */
+static bool is_auth(struct line line)
+{
+	return line.length > 5 && strncasecmp(line.text, "AUTH", 4) == 0 &&
+	       (line.text[4] == ' ' || line.text[4] == '\t');
+}
+
+fiber_fn static void serve(
+	struct session *s, const struct command *table, const struct command *other)
+{
+	size_t max = s->config->protocol.max_command_octets;
+	struct line line;
+
+	s->next = NEXT_COMMAND;
+	while (s->next == NEXT_COMMAND) {
+		if (session_read_line(s, s->drop ? max : SASL_LINE_MAX, &line)) {
+			/* The CRLF counts; a bare LF leaves one octet of grace. */
+			if (line.length + 2 > max && !is_auth(line)) {
+				reply_err(s->out, "line too long, at most %zu octets", max);
+				s->bad_commands++;
+			} else {
+				dispatch(s, line, table, other);
+			}
+			line_wipe(s->in);
+		}
+		if (s->next == NEXT_COMMAND &&
+			s->bad_commands >= s->config->protocol.bad_commands) {
+			reply_err(s->out, "too many bad commands, closing the connection");
+			session_close(s, "too many bad commands");
+		}
+	}
+}
+
+/* The UPDATE state (RFC 1939 section 6): reached through QUIT only. */
+fiber_fn static void update(struct session *s)
+{
+	struct maildrop_outcome outcome = { 0 };
+	uint64_t start = uv_hrtime();
+	struct err e;
+
+	session_table_state(s->connection->slot, SESSION_UPDATING);
+	e = maildrop_update(s->drop, &outcome);
+	s->done.backend_ns += uv_hrtime() - start;
+	for (size_t i = 0; i < outcome.removed; i++)
+		log_info("deleted", f_text("login", s->login), f_text("tenant", s->tenant->name),
+			f_text("unique_id", outcome.removed_ids[i]),
+			f_text("address", s->connection->address));
+	stats_tenant_add(s->tenant_stats, STAT_DELETED_MESSAGES, outcome.removed);
+	s->reason = "quit";
+	if (outcome.hidden)
+		log_warning("hidden instead of removed", f_text("login", s->login),
+			f_uint("messages", outcome.hidden),
+			f_text("detail",
+				"the server has neither UIDPLUS nor MOVE; the messages stay "
+				"flagged and are hidden from later sessions"));
+	if (!failed(e)) {
+		reply_ok(s->out, "bye");
+		return;
+	}
+	stats_tenant_add(s->tenant_stats, STAT_BACKEND_ERRORS, 1);
+	log_warning("update failed", f_text("login", s->login), f_uint("asked", outcome.asked),
+		f_uint("removed", outcome.removed), f_err(e));
+	reply_err(s->out, "[SYS/TEMP] %zu of %zu messages could not be removed",
+		outcome.asked - outcome.removed, outcome.asked);
+	s->reason = "quit, update failed";
+}
+
+fiber_fn static void greet(struct session *s)
+{
+	const char *banner = s->config->protocol.banner;
+
+	if (*banner)
+		reply_ok(s->out, "%s", banner);
+	else
+		reply_ok(s->out, "%s POP3 server ready", s->config->hostname);
+}
+
+fiber_fn static bool accept_tls(struct session *s)
+{
+	const struct service *service = s->service;
+	struct err e;
+
+	{
+		deadline(s->config->timeouts.tls);
+		e = stream_tls_accept(s->stream, service->tls[s->connection->listener_index]);
+	}
+	if (!failed(e))
+		return true;
+	stats_listener_add(
+		stats_listener(s->connection->listener->name), STAT_TLS_HANDSHAKE_FAILURES, 1);
+	log_info("tls handshake failed", f_text("listener", s->connection->listener->name),
+		f_text("address", s->connection->address), f_err(e));
+	session_close(s, "tls handshake failed");
+	return false;
+}
+
+fiber_fn void session_start_tls(struct session *s)
+{
+	if (failed(reply_flush(s->out)))
+		return;
+	/* What came in clear behind STLS was not said under TLS (CVE-2011-0411). */
+	line_discard_input(s->in);
+	(void)accept_tls(s);
+}
+
+fiber_fn static void run(struct session *s)
+{
+	if (s->connection->listener->tls == TLS_IMPLICIT && !accept_tls(s))
+		return;
+	greet(s);
+	serve(s, authorization_commands, transaction_commands);
+	if (s->next == NEXT_CLOSE)
+		return;
+	session_table_state(s->connection->slot, SESSION_OPEN);
+	serve(s, transaction_commands, authorization_commands);
+	if (s->next == NEXT_CLOSE)
+		return;
+	update(s);
+}
+
+static void make_id(struct session *s)
+{
+	static uint32_t count;
+	static uint32_t boot;
+
+	/* Distinct among workers and their successors: process, its start, a count. */
+	if (!boot)
+		boot = (uint32_t)(uv_hrtime() >> 20) ^ ((uint32_t)getpid() << 12);
+	snprintf(s->id, sizeof(s->id), "%08x-%x", boot, ++count);
+}
+
+static void log_closed(const struct session *s)
+{
+	double duration = (double)(uv_hrtime() - s->started) / 1e6;
+
+	log_info("session closed", f_text("login", s->login),
+		f_text("tenant", s->tenant ? s->tenant->name : NULL),
+		f_text("listener", s->connection->listener->name),
+		f_text("address", s->connection->address),
+		f_text("tls", stream_tls_version(s->stream)),
+		f_text("mechanism", s->mechanism ? mechanism_name(s->mechanism) : NULL),
+		f_uint("messages", s->drop ? maildrop_count(s->drop) : 0),
+		f_uint("retr", s->done.retr), f_uint("top", s->done.top),
+		f_uint("dele", s->done.dele), f_uint("octets_in", stream_octets_in(s->stream)),
+		f_uint("octets_out", stream_octets_out(s->stream)),
+		f_ms("backend_ms", (double)s->done.backend_ns / 1e6), f_ms("duration_ms", duration),
+		f_text("reason", s->reason));
+}
+
+static struct session *session_new(
+	const struct service *service, const struct connection *connection)
+{
+	struct session *s = mem_zalloc(1, sizeof(*s));
+
+	s->service = service;
+	s->connection = connection;
+	s->config = service->config;
+	s->stream = connection->stream;
+	s->in = line_reader_new(s->stream);
+	s->out = reply_new(s->stream, service->config->timeouts.write);
+	s->started = uv_hrtime();
+	make_id(s);
+	fiber_set_tag(s->id);
+	return s;
+}
+
+fiber_fn static void session_end(struct session *s)
+{
+	struct err e = reply_flush(s->out);
+
+	/* A reply that said why the connection closes must arrive: no reset by unread input. */
+	if (!failed(e))
+		stream_linger(s->stream);
+	else if (!s->reason)
+		s->reason = reason_of(e.scope);
+	session_table_octets(
+		s->connection->slot, stream_octets_in(s->stream), stream_octets_out(s->stream));
+	log_closed(s);
+	entry_close(&s->entry);
+	fiber_set_tag(NULL);
+	line_reader_free(s->in);
+	reply_free(s->out);
+	free(s->user);
+	free(s->login);
+	free(s);
+}
+
+fiber_fn void session_run(const struct service *service, const struct connection *connection)
+{
+	struct session *s = session_new(service, connection);
+
+	stats_listener_add(stats_listener(connection->listener->name), STAT_CONNECTIONS, 1);
+	run(s);
+	session_end(s);
+}
+
+fiber_fn void session_refuse(const struct service *service, const struct connection *connection,
+	enum session_refusal reason)
+{
+	struct session *s = session_new(service, connection);
+	bool full = reason == SESSION_TABLE_FULL;
+
+	stats_listener_add(stats_listener(connection->listener->name), STAT_REFUSED_CONNECTIONS, 1);
+	s->reason = full ? "too many sessions" : "too many sessions from this address";
+	if (connection->listener->tls != TLS_IMPLICIT || accept_tls(s))
+		reply_err(s->out, "[SYS/TEMP] %s, try again later", s->reason);
+	session_end(s);
+}

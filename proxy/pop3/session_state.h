@@ -1,0 +1,80 @@
+/*
+ * session_state - what the files of one session share. Internal to proxy/pop3.
+ */
+#ifndef POPGATE_POP3_SESSION_STATE_H
+#define POPGATE_POP3_SESSION_STATE_H
+
+#include "proxy/entry/entry.h"
+#include "proxy/login/sasl.h"
+#include "proxy/pop3/command.h"
+#include "proxy/pop3/reply.h"
+#include "proxy/pop3/session.h"
+#include "proxy/runtime/line.h"
+#include "proxy/service/stats.h"
+
+/* A SASL response or an AUTH command with its initial response: tokens of many KiB occur, so the
+ * limit of other commands does not hold (RFC 5034 section 4). */
+#define SASL_LINE_MAX 65536
+
+enum session_next {
+	NEXT_COMMAND, /* the state goes on */
+	NEXT_STATE,   /* logged in and open; or QUIT in TRANSACTION: on to UPDATE */
+	NEXT_CLOSE,   /* the session is over; session->reason says why */
+};
+
+struct session {
+	const struct service *service;
+	const struct connection *connection;
+	const struct config *config;
+	struct stream *stream;
+	struct line_reader *in;
+	struct reply *out;
+	enum session_next next;
+	const char *reason; /* why it ended, for the log; static text */
+	char id[24];
+	uint64_t started; /* uv_hrtime */
+
+	char *user; /* of the USER command just before, else NULL */
+	uint64_t failures, bad_commands;
+	unsigned mechanism; /* of the login that succeeded */
+	char *login;        /* of the last attempt, for the log */
+	const struct tenant *tenant;
+	struct stats_tenant *tenant_stats; /* NULL until a tenant is known */
+
+	struct entry entry;
+	struct maildrop *drop; /* entry.drop */
+
+	struct {
+		uint64_t retr, top, dele, backend_ns;
+	} done;
+};
+
+extern const struct command authorization_commands[];
+extern const struct command transaction_commands[];
+
+/* CAPA in both states (RFC 2449 section 5). */
+fiber_fn void cmd_capa(struct session *session, const struct command_args *args);
+
+/* Whether a password may come over this connection as it is now. */
+bool session_passwords_allowed(const struct session *session);
+/* The MECH_ bits some tenant of this listener takes and this connection allows. */
+unsigned session_mechanisms(const struct session *session);
+
+/* Ends the session after what has been replied. reason: static text for the log. */
+void session_close(struct session *session, const char *reason);
+
+/* Reads a line with the inactivity timer of the state; on failure replies where there is someone to
+ * reply to, and ends the session. */
+fiber_fn bool session_read_line(struct session *session, size_t max, struct line *ret);
+
+/* After the +OK to STLS: drops what came ahead in clear, and shakes hands (RFC 2595 section 4). */
+fiber_fn void session_start_tls(struct session *session);
+
+/* Tries one login, replies, and on success leaves NEXT_STATE with the maildrop open. */
+fiber_fn void session_login(struct session *session, unsigned mechanism, const char *login,
+	const char *authorization, const struct secret *password);
+
+/* The mechanism's name for the log: "USER", "PLAIN" … */
+const char *mechanism_name(unsigned mechanism);
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * The TRANSACTION state (RFC 1939 sections 5 and 7): one handler per command, the table below them.
+ * Message numbers that reach a handler exist and are not marked deleted.
+ */
+#include <stdio.h>
+
+#include "proxy/pop3/body.h"
+#include "proxy/pop3/session_state.h"
+#include "proxy/runtime/log.h"
+#include "proxy/runtime/wait.h"
+
+/* How many lines of a listing are built before other sessions get their turn. */
+#define LISTING_TURN 10000
+
+fiber_fn static void cmd_stat(struct session *s, const struct command_args *args)
+{
+	(void)args;
+	reply_ok(s->out, "%zu %llu", maildrop_visible(s->drop),
+		(unsigned long long)maildrop_visible_octets(s->drop));
+}
+
+typedef const char *listing_value(struct session *s, size_t number, char *buffer, size_t n);
+
+static const char *value_size(struct session *s, size_t number, char *buffer, size_t n)
+{
+	snprintf(buffer, n, "%llu", (unsigned long long)maildrop_size(s->drop, number));
+	return buffer;
+}
+
+static const char *value_unique_id(struct session *s, size_t number, char *buffer, size_t n)
+{
+	(void)buffer;
+	(void)n;
+	return maildrop_unique_id(s->drop, number);
+}
+
+/* LIST and UIDL differ in the value only. */
+fiber_fn static void listing(
+	struct session *s, const struct command_args *args, listing_value *value)
+{
+	char text[24];
+
+	if (args->message) {
+		reply_ok(s->out, "%zu %s", args->message,
+			value(s, args->message, text, sizeof(text)));
+		return;
+	}
+	reply_ok(s->out, "%zu messages", maildrop_visible(s->drop));
+	for (size_t n = 1; n <= maildrop_count(s->drop); n++) {
+		if (!maildrop_marked(s->drop, n))
+			reply_listing(s->out, n, value(s, n, text, sizeof(text)));
+		/* The outcome shows at the session's next wait. */
+		if (n % LISTING_TURN == 0)
+			(void)wait_turn();
+	}
+	reply_end(s->out);
+}
+
+fiber_fn static void cmd_list(struct session *s, const struct command_args *args)
+{
+	listing(s, args, value_size);
+}
+
+fiber_fn static void cmd_uidl(struct session *s, const struct command_args *args)
+{
+	listing(s, args, value_unique_id);
+}
+
+/* A message that broke off after its first octets: nothing may follow, above all no final ".". */
+fiber_fn static void break_off(struct session *s, struct err e)
+{
+	struct err client = reply_error_of(s->out);
+
+	if (failed(client)) {
+		session_close(s, client.scope == ERR_TIMEOUT ? "client takes no output"
+							     : "client closed the connection");
+		return;
+	}
+	log_warning("message broke off", f_text("login", s->login), f_err(e));
+	session_close(s, "the mail store broke off a message");
+}
+
+/* Fetches into body and ends the response; whether the client got all of it. */
+fiber_fn static bool send_message(
+	struct session *s, const struct command_args *args, enum fetch_part part, struct body *body)
+{
+	uint64_t start = uv_hrtime(), waited;
+	struct err e = maildrop_fetch(s->drop, args->message, part, args->lines, &body->sink);
+
+	waited = (uint64_t)((reply_waited(s->out) - body->waited) * 1e6);
+	s->done.backend_ns += uv_hrtime() - start - waited;
+	if (!failed(e)) {
+		body_finish(body);
+		return !failed(reply_error_of(s->out));
+	}
+	if (e.scope != ERR_GONE && !failed(reply_error_of(s->out)))
+		stats_tenant_add(s->tenant_stats, STAT_BACKEND_ERRORS, 1);
+	if (body->started) {
+		break_off(s, e);
+		return false;
+	}
+	log_info("message not sent", f_text("login", s->login),
+		f_text("unique_id", maildrop_unique_id(s->drop, args->message)), f_err(e));
+	if (e.scope == ERR_GONE)
+		reply_err(s->out, "message %zu is no longer in the mailbox", args->message);
+	else if (e.scope == ERR_CANCELED)
+		session_close(s, "shutdown");
+	else
+		reply_err(s->out, "%s", reply_text_for(e.scope));
+	return false;
+}
+
+fiber_fn static void cmd_retr(struct session *s, const struct command_args *args)
+{
+	struct body body;
+
+	body_retr(&body, s->out, maildrop_size(s->drop, args->message));
+	if (!send_message(s, args, FETCH_ALL, &body))
+		return;
+	s->done.retr++;
+	maildrop_measured(s->drop, args->message, body.octets);
+	stats_tenant_add(s->tenant_stats, STAT_RETRIEVED_MESSAGES, 1);
+	stats_tenant_add(s->tenant_stats, STAT_RETRIEVED_OCTETS, body.octets);
+}
+
+fiber_fn static void cmd_top(struct session *s, const struct command_args *args)
+{
+	struct body body;
+
+	body_top(&body, s->out, args->lines);
+	if (send_message(s, args, FETCH_TOP, &body))
+		s->done.top++;
+}
+
+fiber_fn static void cmd_dele(struct session *s, const struct command_args *args)
+{
+	maildrop_mark(s->drop, args->message);
+	s->done.dele++;
+	reply_ok(s->out, "message %zu marked deleted", args->message);
+}
+
+fiber_fn static void cmd_noop(struct session *s, const struct command_args *args)
+{
+	(void)args;
+	reply_ok(s->out, "still here");
+}
+
+fiber_fn static void cmd_rset(struct session *s, const struct command_args *args)
+{
+	(void)args;
+	maildrop_unmark_all(s->drop);
+	reply_ok(s->out, "%zu messages (%llu octets)", maildrop_visible(s->drop),
+		(unsigned long long)maildrop_visible_octets(s->drop));
+}
+
+fiber_fn static void cmd_quit(struct session *s, const struct command_args *args)
+{
+	(void)args;
+	s->next = NEXT_STATE;
+}
+
+const struct command transaction_commands[] = {
+	{"STAT",    ARGS_NONE, cmd_stat },
+	{ "LIST", ARGS_OPTIONAL_MESSAGE, cmd_list },
+	{ "UIDL",   ARGS_OPTIONAL_MESSAGE, cmd_uidl },
+	{ "RETR", ARGS_MESSAGE, cmd_retr },
+	{ "TOP",   ARGS_MESSAGE_LINES, cmd_top },
+	{ "DELE", ARGS_MESSAGE, cmd_dele },
+	{ "NOOP",   ARGS_NONE, cmd_noop },
+	{ "RSET", ARGS_NONE, cmd_rset },
+	{ "CAPA",    ARGS_NONE, cmd_capa },
+	{ "QUIT",  ARGS_NONE, cmd_quit },
+	{ 0  },
+};
