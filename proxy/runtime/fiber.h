@@ -43,7 +43,8 @@ void runtime_init(void);
 /* The loop of this thread. Borrowed. */
 uv_loop_t *runtime_loop(void);
 
-/* Runs the loop until nothing is left to do: no fiber, no active handle. */
+/* Runs the loop until nothing is left to do: no fiber, no active handle. A fiber that nothing can
+ * wake any more stays suspended; fiber_count tells. */
 void runtime_run(void);
 
 /* Closes the loop and frees pooled stacks. Every fiber must have ended. For tests under
@@ -59,13 +60,18 @@ struct fiber *fiber_current(void);
 
 /* Suspends the running fiber until fiber_wake, the deadline in force, or fiber_cancel. Returns at
  * once with WAKE_CANCELED or WAKE_TIMEOUT when that is already so. The caller must make sure that
- * nobody wakes it later for this wait (rule 5 of wait.c: clear the pointer that the callback uses).
- */
+ * nobody wakes it later for this wait (clear the pointer that the callback uses). */
 fiber_fn enum wake fiber_suspend(void);
 
 /* As fiber_suspend, but only fiber_wake ends it: neither deadline nor cancel. For waits on
  * something that holds pointers to this stack (a thread of the pool, a closing handle). */
 fiber_fn void fiber_suspend_hard(void);
+
+/* What fiber_suspend would return without suspending: WAKE_READY when it would suspend. */
+enum wake fiber_pending(void);
+
+/* Queues the running fiber behind the others that are ready. Fails as fiber_suspend does. */
+fiber_fn enum wake fiber_yield(void);
 
 /* Queues a suspended fiber to run. Waking one that is queued already is a no-op. */
 void fiber_wake(struct fiber *fiber);

@@ -34,8 +34,14 @@ void deadline_pop(struct deadline *self);                                    /* 
 #define DEADLINE_CAT_(a, b)  a##b
 #define DEADLINE_NAME_(line) DEADLINE_CAT_(deadline_, line)
 #define deadline(milliseconds)                                                                     \
-	__attribute__((__cleanup__(deadline_pop))) struct deadline DEADLINE_NAME_(__LINE__) =          \
+	__attribute__((__cleanup__(deadline_pop))) struct deadline DEADLINE_NAME_(__LINE__) =      \
 		deadline_push(&DEADLINE_NAME_(__LINE__), (milliseconds))
+
+/* ok, or the error with which a wait would fail now. For loops that may never have to wait. */
+struct err wait_check(void);
+
+/* For those who build on fiber_suspend: its result as an error. */
+struct err wait_result(enum wake wake);
 
 /* Sleeps; ok when the time is over. */
 fiber_fn struct err wait_sleep(uint64_t milliseconds);
