@@ -29,6 +29,7 @@ uint64_t maildrop_visible_octets(const struct maildrop *drop);
 /* number: 1 to maildrop_count, else an assertion fails. */
 bool maildrop_marked(const struct maildrop *drop, size_t number);
 uint64_t maildrop_size(const struct maildrop *drop, size_t number);
+/* Valid until the next call for this maildrop. */
 const char *maildrop_unique_id(const struct maildrop *drop, size_t number);
 
 void maildrop_mark(struct maildrop *drop, size_t number);
@@ -41,7 +42,8 @@ fiber_fn struct err maildrop_fetch(struct maildrop *drop, size_t number, enum fe
 	uint64_t lines, struct sink *out);
 
 /* After a complete RETR: the octets that were sent before dot-stuffing. Remembered for later logins
- * when they differ from the listed size; the snapshot itself does not change. */
+ * when they differ from the listed size (by maildrop_update; lost if the session ends otherwise;
+ * not where exact_rfc822_size is off); the snapshot itself does not change. */
 void maildrop_measured(struct maildrop *drop, size_t number, uint64_t octets);
 
 /* What UPDATE did. */
@@ -49,12 +51,15 @@ struct maildrop_outcome {
 	size_t asked;   /* messages that were marked */
 	size_t removed; /* of them now gone (or hidden, or ignored, as on_delete says) */
 	const char *const *removed_ids; /* unique-ids of those, for the audit log; in the arena */
-	size_t hidden; /* of the removed: flagged and hidden only, since the server has no UIDPLUS
-			*/
+	size_t hidden;   /* of the removed: flagged and hidden only, since the server has no UIDPLUS
+			  */
+	struct err note; /* trouble that kept nothing from being removed (\Seen not set, a clean-up
+			  * of the registry put off): for the log; no detail: none */
 };
 
-/* The UPDATE state, once: removes the marked messages as on_delete says, marks the retrieved ones
- * \Seen, writes the registry. outcome is always filled in; ok only when all marked are gone. */
+/* The UPDATE state, at most once: removes the marked messages as on_delete says, marks the
+ * retrieved ones \Seen, writes the registry. outcome is always filled in; ok only when all marked
+ * are gone, else the detail counts them. */
 fiber_fn struct err maildrop_update(struct maildrop *drop, struct maildrop_outcome *outcome);
 
 #endif

@@ -1,0 +1,38 @@
+/*
+ * unique_id - the text of a unique-id: 1 to 70 octets in 0x2E-0x7E (RFC 1939 section 7, narrowed by
+ * MS-STANOPOP3), a pure function of what names the message in the store.
+ *
+ * The decimal ones divide the numbers among themselves, so that no two meet:
+ *	below 2^64       IMAP, main folder: UIDVALIDITY * 2^32 + UID; Maildir: the registry's number
+ *	2^64 to 2^65     reserved: numbers that the registry gives to IMAP messages
+ *	2^65 to 2^96     IMAP, other folders: (1 + hash of the folder) * 2^64 + the same
+ */
+#ifndef POPGATE_MAILDROP_UNIQUE_ID_H
+#define POPGATE_MAILDROP_UNIQUE_ID_H
+
+#include <stdint.h>
+
+#define UNIQUE_ID_MAX 70
+
+struct unique_id {
+	char text[UNIQUE_ID_MAX + 1];
+};
+
+/* Stands for the main folder where a hash is asked for. */
+#define UNIQUE_ID_MAIN_FOLDER 0
+
+/* 1 to 2^31-1, from the folder's name alone. */
+uint32_t unique_id_folder_hash(const char *folder);
+
+void unique_id_imap(
+	struct unique_id *ret, uint32_t folder_hash, uint32_t uidvalidity, uint32_t uid);
+
+/* A number of the registry, for a Maildir message. */
+void unique_id_number(struct unique_id *ret, uint64_t number);
+
+/* From a Maildir base name, for want of a registry. folder: NULL for the main one. Octets outside
+ * 0x2E-0x7E, "~" and "/" become "~" and two hex digits, "/" parts folder from name; what would get
+ * too long is "~~" and the SHA-256 in hex instead. Two different ones never give the same text. */
+void unique_id_name(struct unique_id *ret, const char *folder, const char *name);
+
+#endif
