@@ -1,9 +1,12 @@
 /*
  * throttle - failed logins, remembered per address and per login in memory shared by all workers.
  *
- * Fixed-size tables, keyed by a hash under a random key; old entries fade. The delay doubles from
+ * Fixed-size tables, keyed by a hash under a random key. The delay doubles from
  * limits.failure_delay per further failure of the address or of the login, up to 15 s; an address
- * with more than failures_per_address in ten minutes is refused at once.
+ * with more than failures_per_address in ten minutes is refused at once. An entry counts for the
+ * ten minutes that begin with its first failure, then starts anew. IPv6 is counted per /64.
+ * Limits: 16,384 addresses and as many logins; when a place is needed, entries with the fewest
+ * failures go first, the oldest among equals. A count ends at 65,535.
  */
 #ifndef POPGATE_LOGIN_THROTTLE_H
 #define POPGATE_LOGIN_THROTTLE_H
@@ -20,11 +23,15 @@ void throttle_map(void);
 
 /* Whether this address must be refused without looking at its password. */
 bool throttle_refused(const struct limit_settings *limits, const char *address);
-/* Notes a failure and returns for how long (ms) the answer is to be held back. */
+/* Notes a failure and returns for how long (ms) the answer is to be held back. login: as it is
+ * after the login_name rules, else as it was sent. */
 uint64_t throttle_failed(
 	const struct limit_settings *limits, const char *address, const char *login);
 /* Forgets the login's failures (not the address's: one good account must not whitewash guessing).
  */
 void throttle_succeeded(const char *login);
+
+/* For tests: moves the clock of this process. */
+void throttle_clock_advance(uint64_t milliseconds);
 
 #endif

@@ -1,0 +1,131 @@
+#include "proxy/login/login.h"
+
+#include <string.h>
+
+#include "proxy/login/hash.h"
+#include "proxy/login/pam.h"
+#include "proxy/login/users.h"
+
+enum source {
+	SOURCE_NONE,
+	SOURCE_USERS_FILE,
+	SOURCE_PAM,
+	SOURCE_STORE, /* the IMAP server */
+};
+
+static bool is_set(const char *text)
+{
+	return text && text[0] != '\0';
+}
+
+static bool by_master_user(const struct tenant *tenant)
+{
+	return tenant->store == STORE_IMAP && is_set(tenant->imap.master_user);
+}
+
+/* An IMAP server that is entered by master user looks at no user's password, a Maildir at none at
+ * all: neither can be the source. */
+static enum source source_of(const struct tenant *tenant)
+{
+	if (is_set(tenant->auth.users_file))
+		return SOURCE_USERS_FILE;
+	if (is_set(tenant->auth.pam_service))
+		return SOURCE_PAM;
+	if (tenant->store == STORE_IMAP && !by_master_user(tenant))
+		return SOURCE_STORE;
+	return SOURCE_NONE;
+}
+
+/* What an unknown tenant costs: as much as most logins of this gateway do. */
+static const char *unknown_tenant_hash(void)
+{
+	const char *hash = users_cached_typical_hash();
+
+	return hash ? hash : hash_nobody;
+}
+
+/* Spends the work of a wrong password. */
+static fiber_fn struct err verify_nobody(const struct secret *password)
+{
+	cleanup(free_cleanup) char *hash = mem_strdup(unknown_tenant_hash());
+	struct err e;
+	bool match;
+
+	if (failed(e = hash_verify(hash, password, &match)))
+		return e;
+	return err_make(ERR_AUTH, "no tenant serves this login");
+}
+
+static fiber_fn struct err verify_users_file(
+	const struct account *account, const struct secret *password)
+{
+	const char *path = account->tenant->auth.users_file;
+	cleanup(free_cleanup) char *hash = NULL;
+	const struct users_entry *entry;
+	const struct users *users;
+	bool known, match;
+	struct err e;
+
+	if (failed(e = users_cached(path, &users)))
+		return e;
+	entry = users_find(users, account->login);
+	known = entry != NULL;
+	if (known)
+		hash = mem_strdup(entry->hash);
+	else if (users_typical_hash(users))
+		hash = mem_strdup(users_typical_hash(users));
+	else
+		hash = mem_strdup(unknown_tenant_hash());
+	if (failed(e = hash_verify(hash, password, &match)))
+		return err_context(e, "%s", path);
+	if (!known)
+		return err_make(ERR_AUTH, "%s: no such login", path);
+	if (!match || secret_length(password) == 0)
+		return err_make(ERR_AUTH, "%s: wrong password", path);
+	return ok();
+}
+
+static fiber_fn struct err verify_pam(const struct account *account, const struct secret *password)
+{
+	struct pam_request request = { .service = account->tenant->auth.pam_service,
+		.login = account->login,
+		.address = account->client_address,
+		.password = password };
+
+	return pam_verify(&request);
+}
+
+static fiber_fn struct err verify(const struct account *account, const struct secret *password)
+{
+	switch (source_of(account->tenant)) {
+	case SOURCE_USERS_FILE:
+		return verify_users_file(account, password);
+	case SOURCE_PAM:
+		return verify_pam(account, password);
+	case SOURCE_STORE:
+		if (secret_length(password) == 0)
+			return err_make(ERR_AUTH, "the password is empty");
+		return ok();
+	case SOURCE_NONE:
+		break;
+	}
+	return err_make(ERR_PERM,
+		"tenant %s has nobody to check a password: no users_file, no "
+		"pam_service, and no IMAP server that is given the password",
+		account->tenant->name);
+}
+
+fiber_fn struct err login_verify(const struct account *account, const struct secret *password,
+	const struct secret **ret_password)
+{
+	const struct tenant *tenant;
+	struct err e;
+
+	if (!account)
+		return verify_nobody(password);
+	if (failed(e = verify(account, password)))
+		return e;
+	tenant = account->tenant;
+	*ret_password = tenant->store == STORE_MAILDIR || by_master_user(tenant) ? NULL : password;
+	return ok();
+}

@@ -1,0 +1,87 @@
+#include "proxy/login/password_input.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, 0 };
+
+static volatile sig_atomic_t caught;
+
+static void catch (int number)
+{
+	caught = number;
+}
+
+/* Octet by octet, so that what follows the line stays in a pipe. */
+static struct err read_line(struct secret **ret)
+{
+	struct buffer line = { 0 };
+	ssize_t n = 0;
+	size_t used;
+	struct err e = ok();
+
+	buffer_reserve(&line, SECRET_MAX + 1); /* at once: growing would leave copies behind */
+	while (line.end <= SECRET_MAX && (n = read(STDIN_FILENO, line.data + line.end, 1)) == 1 &&
+		line.data[line.end] != '\n')
+		line.end++;
+	used = line.end - (line.end > 0 && line.data[line.end - 1] == '\r');
+	if (n < 0)
+		e = err_errno(ERR_INVALID, errno, "standard input");
+	else if (line.end > SECRET_MAX)
+		e = err_make(ERR_INVALID, "the line on standard input is too long");
+	else if (n == 0 && line.end == 0)
+		e = err_make(ERR_INVALID, "no password on standard input");
+	else
+		*ret = secret_new(line.data, used);
+	buffer_wipe(&line);
+	return e;
+}
+
+/* Asks with echo off; a signal that comes meanwhile takes its course when the echo is back. */
+static struct err ask(const char *prompt, const char *again, struct secret **ret)
+{
+	struct sigaction action = { .sa_handler = catch }, old[sizeof(signals) / sizeof(*signals)];
+	struct termios terminal, silent;
+	struct err e;
+
+	if (tcgetattr(STDIN_FILENO, &terminal) < 0)
+		return err_errno(ERR_INVALID, errno, "the terminal");
+	caught = 0;
+	for (int i = 0; signals[i]; i++)
+		sigaction(signals[i], &action, &old[i]);
+	silent = terminal;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fprintf(stderr, "%s%s: ", prompt, again);
+	e = read_line(ret);
+	fputc('\n', stderr);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
+	for (int i = 0; signals[i]; i++)
+		sigaction(signals[i], &old[i], NULL);
+	if (caught)
+		raise(caught);
+	return e;
+}
+
+struct err password_input(const char *prompt, bool twice, struct secret **ret)
+{
+	cleanup(secret_cleanup) struct secret *first = NULL, *second = NULL;
+	struct err e;
+
+	if (!isatty(STDIN_FILENO))
+		return read_line(ret);
+	if (failed(e = ask(prompt, "", &first)))
+		return e;
+	if (twice) {
+		if (failed(e = ask(prompt, " again", &second)))
+			return e;
+		if (!secret_equal(first, second))
+			return err_make(ERR_INVALID, "the two passwords differ");
+	}
+	*ret = steal(first);
+	return ok();
+}
