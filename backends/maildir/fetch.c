@@ -1,0 +1,149 @@
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "backends/maildir/locate.h"
+#include "proxy/runtime/wait.h"
+
+/* What one job reads. The headers that TOP wants rarely take more than a few KiB. */
+#define BLOCK_ALL 65536
+#define BLOCK_TOP 16384
+
+/* A message being read. Once open, a rename or removal does not touch it. */
+struct reading {
+	struct maildir *maildir;
+	const struct backend_message *message;
+	size_t block_max;
+	int fd;
+	uint64_t size; /* when opened */
+	uint64_t read;
+	char *block;
+	size_t block_size, n; /* n octets of the block are new */
+	bool ended;
+	struct err e;
+};
+
+static void reading_done(struct reading *r)
+{
+	fd_cleanup(&r->fd);
+	free(r->block);
+}
+
+static struct err trouble(const struct reading *r, enum err_scope scope, int errnum)
+{
+	const struct maildir *m = r->maildir;
+
+	return err_errno(scope, errnum, "%s/%s: %s", m->root, m->folders[r->message->folder].path,
+		r->message->key);
+}
+
+static struct err broken(const struct reading *r, const char *what)
+{
+	const struct maildir *m = r->maildir;
+
+	/* Before the first octet has gone out, only this message is lost. */
+	return err_make(r->read > 0 ? ERR_TEMP : ERR_MESSAGE, "%s/%s: %s: %s", m->root,
+		m->folders[r->message->folder].path, r->message->key, what);
+}
+
+/* Fills the block, or reads to the end. */
+static struct err read_block(struct reading *r)
+{
+	uint64_t before = r->read;
+
+	r->n = 0;
+	while (r->n < r->block_size) {
+		ssize_t n = read(r->fd, r->block + r->n, r->block_size - r->n);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return trouble(r, before > 0 ? ERR_TEMP : ERR_MESSAGE, errno);
+		if (n == 0) {
+			r->ended = true;
+			break;
+		}
+		r->n += (size_t)n;
+	}
+	if (r->ended && before + r->n < r->size)
+		return broken(r, "became shorter while it was read");
+	r->read += r->n;
+	return ok();
+}
+
+static void read_job(void *arg)
+{
+	struct reading *r = arg;
+
+	r->e = read_block(r);
+}
+
+static struct err open_message(struct reading *r)
+{
+	cleanup(maildir_leave) struct maildir_place place = maildir_place(r->maildir);
+	struct stat st;
+	struct err e;
+	int rc;
+
+	if (failed(e = maildir_enter(&place, r->message->folder))) {
+		e.scope = ERR_TEMP; /* it was there at login: say, a disk is gone */
+		return e;
+	}
+	rc = maildir_locate(&place, r->message->key, maildir_open_action, &r->fd);
+	if (rc != 0)
+		return trouble(r, rc == ENOENT ? ERR_GONE : ERR_MESSAGE, rc);
+	if (fstat(r->fd, &st) < 0)
+		return trouble(r, ERR_MESSAGE, errno);
+	if (!S_ISREG(st.st_mode))
+		return broken(r, "not a plain file");
+	r->size = (uint64_t)st.st_size;
+	return ok();
+}
+
+static void open_job(void *arg)
+{
+	struct reading *r = arg;
+
+	if (failed(r->e = open_message(r)))
+		return;
+	/* One octet more, so that a small message and its end come with one job. */
+	r->block_size = r->size < r->block_max ? (size_t)r->size + 1 : r->block_max;
+	r->block = mem_alloc(r->block_size);
+	r->e = read_block(r);
+}
+
+static fiber_fn struct err push(struct reading *r, struct sink *out)
+{
+	struct err e;
+
+	offload(open_job, r);
+	for (;;) {
+		if (failed(r->e))
+			return r->e;
+		if (r->n > 0 && failed(e = out->write(out, r->block, r->n)))
+			return e;
+		if (r->ended || out->full)
+			return ok();
+		/* Neither a job nor a sink that never waits would notice a cancel. */
+		if (failed(e = wait_turn()))
+			return e;
+		offload(read_job, r);
+	}
+}
+
+/* lines: the sink counts them, and is full when it has them. */
+fiber_fn struct err maildir_fetch(struct backend *backend, const struct backend_message *message,
+	enum fetch_part part, uint64_t lines, struct sink *out)
+{
+	struct reading r = {
+		.maildir = maildir_of(backend),
+		.message = message,
+		.block_max = part == FETCH_TOP ? BLOCK_TOP : BLOCK_ALL,
+		.fd = -1,
+	};
+	struct err e;
+
+	(void)lines;
+	e = push(&r, out);
+	reading_done(&r);
+	return e;
+}

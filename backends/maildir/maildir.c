@@ -1,0 +1,126 @@
+#include "backends/maildir/maildir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "backends/maildir/folder.h"
+#include "proxy/runtime/wait.h"
+
+static void maildir_free(struct maildir *m)
+{
+	for (size_t i = 0; m->folders && i < m->n_folders; i++) {
+		maildir_scan_done(&m->folders[i].scan);
+		free(m->folders[i].path);
+	}
+	free(m->folders);
+	free(m->root);
+	free(m);
+}
+
+DEFINE_CLEANUP(maildir, maildir_free)
+
+/* A folder named twice would show each message twice, and remove both at once. */
+static void drop_repeated(struct maildir *m, size_t folder)
+{
+	for (size_t i = 0; i < folder; i++) {
+		if (!m->folders[i].path || strcmp(m->folders[i].path, m->folders[folder].path) != 0)
+			continue;
+		free(m->folders[folder].path);
+		m->folders[folder].path = NULL;
+		return;
+	}
+}
+
+static struct err name_folders(struct maildir *m)
+{
+	const struct tenant *tenant = m->account->tenant;
+	const struct string_list *also = &tenant->maildrop.also;
+	struct err e;
+
+	m->n_folders = 1 + also->n;
+	m->folders = mem_zalloc(m->n_folders, sizeof *m->folders);
+	for (size_t i = 0; i < m->n_folders; i++) {
+		const char *name = i == 0 ? m->account->folder : also->items[i - 1];
+
+		e = maildir_folder_path(name, tenant->maildir.folder_layout, &m->folders[i].path);
+		if (failed(e))
+			return e;
+		drop_repeated(m, i);
+	}
+	return ok();
+}
+
+struct opening {
+	const struct maildir *maildir;
+	struct err e;
+};
+
+/* Whether a folder's directories are there and can be read and entered. */
+static struct err check_folder(const struct maildir *m, int root_fd, const char *folder)
+{
+	static const char *const subs[] = { "cur", "new", "tmp" };
+	cleanup(fd_cleanup) int folder_fd = -1;
+	int rc = maildir_open_folder(root_fd, folder, &folder_fd);
+
+	if (rc != 0)
+		return err_errno(maildir_scope(rc), rc, "%s/%s", m->root, folder);
+	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++) {
+		cleanup(fd_cleanup) int fd = -1;
+
+		rc = maildir_open_sub(folder_fd, subs[i], &fd);
+		if (rc == 0 && faccessat(fd, ".", X_OK, AT_EACCESS) < 0)
+			rc = errno;
+		if (rc != 0)
+			return err_errno(
+				maildir_scope(rc), rc, "%s/%s/%s", m->root, folder, subs[i]);
+	}
+	return ok();
+}
+
+static void open_job(void *arg)
+{
+	struct opening *opening = arg;
+	const struct maildir *m = opening->maildir;
+	cleanup(fd_cleanup) int root_fd = -1;
+	int rc = maildir_open_root(m->root, &root_fd);
+
+	/* The further folders may be missing (see list.c). */
+	if (rc != 0)
+		opening->e = err_errno(maildir_scope(rc), rc, "%s", m->root);
+	else
+		opening->e = check_folder(m, root_fd, m->folders[0].path);
+}
+
+static fiber_fn struct err maildir_open(
+	const struct account *account, const struct secret *password, struct backend **ret)
+{
+	cleanup(maildir_cleanup) struct maildir *m = mem_zalloc(1, sizeof *m);
+	struct opening opening = { .maildir = m };
+	struct err e;
+
+	(void)password; /* a file system asks for none */
+	m->base.ops = &maildir_backend;
+	m->account = account;
+	if (failed(e = maildir_root_path(account, &m->root)) || failed(e = name_folders(m)))
+		return e;
+	offload(open_job, &opening);
+	if (!failed(opening.e))
+		*ret = &steal(m)->base;
+	return opening.e;
+}
+
+static fiber_fn void maildir_close(struct backend *backend)
+{
+	if (backend)
+		maildir_free(maildir_of(backend));
+}
+
+const struct backend_ops maildir_backend = {
+	.name = "maildir",
+	.open = maildir_open,
+	.list = maildir_list,
+	.fetch = maildir_fetch,
+	.update = maildir_update,
+	.close = maildir_close,
+};

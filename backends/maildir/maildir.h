@@ -1,0 +1,47 @@
+/*
+ * maildir - the backend on a local Maildir (Maildir++ or fs layout), beside Dovecot, Courier and
+ * delivery agents that change it at the same time.
+ *
+ * Owns:     nothing that is open: directories are opened per job and closed with it.
+ * Suspends: everything blocking runs in the thread pool, in jobs of bounded length.
+ * Never:    creates a Maildir (the trash folder excepted), touches dovecot-uidlist, indexes or any
+ *           file that it does not have to; overwrites a file.
+ */
+#ifndef POPGATE_MAILDIR_MAILDIR_H
+#define POPGATE_MAILDIR_MAILDIR_H
+
+#include "backends/backend.h"
+#include "backends/maildir/scan.h"
+
+struct maildir_folder {
+	char *path;               /* maildir_folder_path; NULL: named twice, shows nothing */
+	struct maildir_scan scan; /* what a search for a renamed message found last */
+	bool scanned;
+};
+
+struct maildir {
+	struct backend base;
+	const struct account *account;
+	char *root;
+	struct maildir_folder *folders;
+	size_t n_folders;
+	/* The listing given out, in its arena. The key of a message lies among the names, in the
+	 * form of maildir_scan.names: so a key leads to the file name it was listed with. */
+	const struct backend_message *messages;
+	size_t n_messages;
+	const char *names, *names_end;
+};
+
+static inline struct maildir *maildir_of(struct backend *backend)
+{
+	return (struct maildir *)backend;
+}
+
+fiber_fn struct err maildir_list(
+	struct backend *backend, struct arena *mem, struct backend_listing *ret);
+fiber_fn struct err maildir_fetch(struct backend *backend, const struct backend_message *message,
+	enum fetch_part part, uint64_t lines, struct sink *out);
+fiber_fn struct err maildir_update(
+	struct backend *backend, const struct backend_update *update, enum removal_result *results);
+
+#endif
