@@ -247,6 +247,16 @@ class Dovecot:
     def log(self) -> str:
         return (self.directory / "dovecot.log").read_text()
 
+    def wait_log(self, *texts: str) -> str:
+        """Waits for a line of the log that holds all texts; that line."""
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            for line in self.log().splitlines():
+                if all(text in line for text in texts):
+                    return line
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.05)
+
     def as_config(self, tls: str = "none", ca: Path | None = None, **more) -> dict:
         """The imap block of a tenant."""
         return {

@@ -1,0 +1,193 @@
+"""Whatever breaks before QUIT: nothing is deleted, and no message that was cut looks complete."""
+
+import os
+import signal
+
+import pytest
+
+from support import corpus
+from support.pop3 import Closed, Pop3
+from support.scripted_imap import ScriptedImap
+
+MESSAGES = [corpus.message(f"number {n}") for n in range(1, 6)]
+
+
+def count(served) -> int:
+    if hasattr(served, "user"):
+        assert all("Deleted" not in flags for _, flags in served.user.flags())
+        return len(served.user.uids())
+    return len(served.maildir.files())
+
+
+def marked(served):
+    """A session that has read all and marked all."""
+    client = served.session()
+    for n in range(1, 6):
+        client.retr(n)
+        client.ok(f"DELE {n}")
+    return client
+
+
+def test_a_cut_connection_deletes_nothing(either):
+    served = either(MESSAGES)
+    with marked(served):
+        pass
+    served.gateway.wait("session closed", login=served.login)
+    assert count(served) == 5
+
+
+def test_a_timeout_deletes_nothing(either):
+    served = either(MESSAGES, timeouts={"idle": "1s"})
+    with marked(served) as client:
+        assert client.reply().startswith("-ERR")
+        client.closed()
+    assert count(served) == 5
+
+
+def test_a_killed_worker_deletes_nothing_and_is_replaced(either):
+    served = either(MESSAGES)
+    with marked(served) as client:
+        (worker,) = served.gateway.workers()
+        os.kill(worker, signal.SIGKILL)
+        with pytest.raises(Closed):
+            client.command("NOOP")
+    assert count(served) == 5
+    with served.session() as client:
+        assert client.stat()[0] == 5
+        client.quit()
+    assert served.gateway.workers() != [worker]
+
+
+def test_other_workers_do_not_notice_a_killed_one(local):
+    served = local(MESSAGES, workers=2)
+    sessions = {}
+    while len(sessions) < 2:  # until both workers have one
+        client = served.session()
+        worker = worker_of(served.gateway, client)
+        if worker in sessions:
+            client.close()
+        else:
+            sessions[worker] = client
+    victim, survivor = sessions
+    os.kill(victim, signal.SIGKILL)
+    with pytest.raises(Closed):
+        sessions[victim].command("NOOP")
+    assert sessions[survivor].retr(1) == MESSAGES[0]
+    sessions[survivor].quit()
+    sessions[victim].close()
+    with served.session() as client:
+        client.quit()
+
+
+def worker_of(gateway, client) -> int:
+    """The process that holds the other end of the client's connection."""
+    port = client.socket.getsockname()[1]
+    inodes = set()
+    for row in open("/proc/net/tcp").read().splitlines()[1:]:
+        fields = row.split()
+        if int(fields[2].split(":")[1], 16) == port:
+            inodes.add(f"socket:[{fields[9]}]")
+    for pid in gateway.workers():
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                if os.readlink(f"/proc/{pid}/fd/{fd}") in inodes:
+                    return pid
+            except OSError:
+                continue
+    raise AssertionError("no worker holds the connection")
+
+
+def test_a_killed_gateway_deletes_nothing(either):
+    served = either(MESSAGES)
+    with marked(served) as client:
+        served.gateway.kill()
+        with pytest.raises(Closed):
+            client.command("NOOP")
+    assert count(served) == 5
+
+
+def test_shutdown_deletes_nothing(either):
+    """SIGTERM lets the session go on for shutdown_grace, then ends it."""
+    served = either(MESSAGES, shutdown_grace="1s")
+    with marked(served) as client:
+        served.gateway.stop()
+        client.rest()
+    assert count(served) == 5
+
+
+def test_a_killed_imap_server_deletes_nothing(own_dovecot, imap):
+    server = own_dovecot()
+    served = imap(MESSAGES, server=server)
+    with marked(served) as client:
+        server.kill()
+        assert client.command("QUIT").startswith("-ERR [SYS/TEMP]")
+        client.closed()
+    server.start()
+    assert count(served) == 5
+
+
+def test_an_imap_server_killed_in_the_middle_of_a_body_leaves_no_final_dot(own_dovecot, imap):
+    server = own_dovecot()
+    served = imap([corpus.large(30_000_000)], server=server)
+    with served.session() as client:
+        client.send(b"RETR 1\r\n")
+        assert client.reply().startswith("+OK")
+        received = client.socket.recv(65536)
+        server.kill()
+        received += client.rest()
+    assert len(received) < 30_000_000
+    assert not received.endswith(b".\r\n")
+    assert b"\r\n.\r\n" not in received
+    assert b"-ERR" not in received
+    server.start()
+    assert count(served) == 1
+
+
+@pytest.mark.parametrize("part", ["nothing", "half a line", "whole lines", "all but the last octet"])
+def test_a_body_cut_by_the_server_leaves_no_final_dot(gateway, part):
+    message = corpus.message("cut", b"line\r\n.\r\n" * 1000)
+    sent = {"nothing": 0, "half a line": 2002, "whole lines": message.index(b".\r\n") + 3,
+            "all but the last octet": len(message) - 1}[part]
+    server = ScriptedImap([message])
+
+    def fetch(peer, arguments):
+        if "BODY" not in arguments or "HEADER" in arguments:
+            return server.do_uid_fetch(peer, arguments)
+        peer.send(b"* 1 FETCH (UID 1 BODY[] {%d}\r\n" % len(message) + message[:sent])
+        peer.vanish()
+
+    server.on["UID FETCH"] = fetch
+    running = gateway(tenants=[{"name": "t", "imap": server.as_config()}])
+    with Pop3(running.port()).login("joe@x.example", "sEcReT") as client:
+        client.send(b"RETR 1\r\n")
+        answer = client.rest()
+    assert not answer.endswith(b"\r\n.\r\n") or answer.startswith(b"-ERR")
+    if part != "nothing":
+        assert b"-ERR" not in answer[3:], "nothing may follow a message that broke off"
+    server.close()
+
+
+def test_the_session_goes_on_in_clear_failure_when_the_server_is_gone(own_dovecot, imap):
+    """Without its server a session still answers from the snapshot, and says so for messages."""
+    server = own_dovecot()
+    served = imap(MESSAGES, server=server)
+    with served.session() as client:
+        before = client.sizes()
+        server.kill()
+        assert client.err("RETR 1").startswith("[SYS/TEMP]")
+        assert client.sizes() == before
+        client.ok("NOOP")
+        client.ok("QUIT")  # nothing was marked: nothing to fail
+    server.start()
+    assert count(served) == 5
+
+
+def test_a_maildir_file_cut_while_it_is_read_does_not_look_complete(local):
+    served = local([corpus.large(30_000_000)])
+    with served.session() as client:
+        client.send(b"RETR 1\r\n")
+        assert client.reply().startswith("+OK")
+        client.socket.recv(1000)
+        os.truncate(served.maildir.files()[0], 100)
+        received = client.rest()
+    assert not received.endswith(b"\r\n.\r\n")
