@@ -1,8 +1,11 @@
 /*
  * session_table - the live sessions of all workers, in memory shared with the master.
  *
- * One slot per session; the slots are the truth, and limits count them. A worker that dies leaves
- * its slots behind; the master sweeps them. All updates are atomic; no operation blocks.
+ * One slot per session; beside them each process keeps its own counts (counts.h), and a limit is
+ * held against the sum over all processes. So a worker that dies, at whatever instruction, leaves
+ * nothing but what the master's sweep clears. All updates are atomic; no operation blocks.
+ * Limits: never exceeded. Two processes that reach for the last place at the same instant may both
+ * be refused.
  */
 #ifndef POPGATE_SERVICE_SESSION_TABLE_H
 #define POPGATE_SERVICE_SESSION_TABLE_H
@@ -16,26 +19,40 @@ struct session_slot;
 
 enum session_state { SESSION_GREETED = 1, SESSION_LOGGING_IN, SESSION_OPEN, SESSION_UPDATING };
 
-/* Maps a table of n slots; in the master, before the fork. */
+/* Maps a table for n sessions and a key for its hashes; in the master, before the fork. More than n
+ * sessions are refused, whatever limits.sessions says after a reload. */
 void session_table_map(size_t n);
 
 enum session_refusal { SESSION_ADMITTED = 0, SESSION_TABLE_FULL, SESSION_ADDRESS_FULL };
 
 /* Takes a slot for a connection from address (numeric), of the calling process. The limits: see
- * limits.sessions and limits.sessions_per_address. */
+ * limits.sessions and limits.sessions_per_address; IPv6 addresses of one /64 count as one. */
 enum session_refusal session_table_enter(const char *address, uint64_t max_sessions,
 	uint64_t max_per_address, struct session_slot **ret);
-/* Binds the slot to a user ("tenant/login"); false, and unbound, when max of them are bound
- * already. */
+/* Binds the slot to a user ("tenant/login"), and no longer to whom it was bound before; false, and
+ * unbound, when max of them are bound already. By the process that entered. */
 bool session_table_bind(
 	struct session_slot *slot, const char *tenant, const char *login, uint64_t max);
+/* What the session does now, and octets to add to its counts. Without a slot: nothing. */
 void session_table_state(struct session_slot *slot, enum session_state state);
-/* Adds to the slot's octet counts. */
 void session_table_octets(struct session_slot *slot, uint64_t in, uint64_t out);
 void session_table_leave(struct session_slot *slot); /* NULL-safe */
 /* Frees the slots of a process that is gone; returns how many there were. */
 size_t session_table_sweep(pid_t pid);
 /* Sessions now. */
 size_t session_table_count(void);
+
+/* One session as others see it. Texts are cut to what a slot holds. */
+struct session_view {
+	pid_t worker;
+	enum session_state state;
+	int64_t started; /* seconds since 1970 */
+	uint64_t octets_in, octets_out;
+	char address[46]; /* numeric */
+	char tenant[64];  /* "" before the login */
+	char login[128];
+};
+/* Calls fn for every session. Those that come or go meanwhile may be missed. */
+void session_table_each(void (*fn)(const struct session_view *view, void *arg), void *arg);
 
 #endif

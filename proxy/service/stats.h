@@ -1,6 +1,9 @@
 /*
  * stats - counters per tenant and per listener, in memory shared by all processes; what /metrics
- * will show. Names follow Prometheus: popgate_<name>_total and so on; the table is in stats.c.
+ * will show.
+ *
+ * Only the master makes rows, so that no worker can die while making one; workers find them by name
+ * and add. Names are told apart by their first 127 octets.
  */
 #ifndef POPGATE_SERVICE_STATS_H
 #define POPGATE_SERVICE_STATS_H
@@ -26,10 +29,13 @@ enum stat_listener {
 };
 enum stat_global { STAT_WORKER_DEATHS, STAT_RELOADS, STAT_RELOAD_FAILURES, STAT_GLOBAL_COUNT_ };
 
-/* Maps the counters; in the master, before the first fork. Room for tenants and listeners that a
- * reload may add; beyond it they are counted together under "other". */
+/* Maps the counters and makes the rows of config; in the master, before the first fork. There is
+ * room for tenants and listeners that a reload may add; beyond it they are counted together under
+ * "other". */
 void stats_map(const struct config *config);
-/* Rows by name survive a reload. Looked up once per session, cheap to add to. */
+/* Makes the rows that a new configuration lacks; in the master. Rows survive a reload. */
+void stats_extend(const struct config *config);
+/* The row of that name, else that of "other". Looked up once per session, cheap to add to. */
 struct stats_tenant;
 struct stats_listener;
 struct stats_tenant *stats_tenant(const char *name);
