@@ -21,6 +21,9 @@
  * hashes stop everything else; they cost little while idle. */
 #define POOL_THREADS "16"
 
+/* Operations without a wait before another fiber has its turn. */
+#define SHARES_MAX 64
+
 enum fiber_state { STATE_READY, STATE_RUNNING, STATE_SUSPENDED, STATE_SUSPENDED_HARD, STATE_ENDED };
 
 /* Lies at the top of its own stack: nothing to allocate, and the struct of an ended fiber stays
@@ -50,6 +53,7 @@ static struct {
 	struct fiber *ready, **ready_end;
 	struct fiber *all;
 	size_t count;
+	unsigned shares;    /* fiber_share calls since the running fiber was resumed */
 	ucontext_t context; /* the loop's own stack, while a fiber runs */
 	void *fake_stack;
 	const void *stack_bottom;
@@ -111,6 +115,7 @@ static void resume(struct fiber *fiber)
 {
 	fiber->state = STATE_RUNNING;
 	runtime.current = fiber;
+	runtime.shares = 0;
 	sanitize_leave(&runtime.fake_stack, fiber->stack, STACK_SIZE);
 	if (swapcontext(&runtime.context, &fiber->context) != 0)
 		fatal("swapcontext failed");
@@ -299,6 +304,13 @@ fiber_fn enum wake fiber_yield(void)
 		return wake;
 	enqueue(self);
 	switch_to_loop(self);
+	return fiber_pending();
+}
+
+fiber_fn enum wake fiber_share(void)
+{
+	if (++runtime.shares > SHARES_MAX)
+		return fiber_yield();
 	return fiber_pending();
 }
 

@@ -73,6 +73,10 @@ enum wake fiber_pending(void);
 /* Queues the running fiber behind the others that are ready. Fails as fiber_suspend does. */
 fiber_fn enum wake fiber_yield(void);
 
+/* For an operation that may succeed without a wait: fiber_pending, but after many calls in a row
+ * without a suspension it yields, so that a peer who is always ready cannot hold the loop. */
+fiber_fn enum wake fiber_share(void);
+
 /* Queues a suspended fiber to run. Waking one that is queued already is a no-op. */
 void fiber_wake(struct fiber *fiber);
 

@@ -26,6 +26,16 @@ void deadline_pop(struct deadline *self)
 	fiber_set_deadline(self->outer);
 }
 
+uint64_t deadline_remaining(void)
+{
+	const struct deadline *innermost = fiber_deadline();
+	uint64_t now = runtime_now();
+
+	if (!innermost || innermost->at == UINT64_MAX)
+		return UINT64_MAX;
+	return innermost->at > now ? innermost->at - now : 0;
+}
+
 struct err wait_result(enum wake wake)
 {
 	switch (wake) {
@@ -42,6 +52,11 @@ struct err wait_result(enum wake wake)
 struct err wait_check(void)
 {
 	return wait_result(fiber_pending());
+}
+
+fiber_fn struct err wait_share(void)
+{
+	return wait_result(fiber_share());
 }
 
 fiber_fn struct err wait_sleep(uint64_t milliseconds)

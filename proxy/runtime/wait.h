@@ -31,6 +31,8 @@ struct deadline {
 };
 struct deadline deadline_push(struct deadline *self, uint64_t milliseconds); /* via the macro */
 void deadline_pop(struct deadline *self);                                    /* via the macro */
+/* Milliseconds to the deadline in force for the running fiber; UINT64_MAX: there is none. */
+uint64_t deadline_remaining(void);
 #define DEADLINE_CAT_(a, b)  a##b
 #define DEADLINE_NAME_(line) DEADLINE_CAT_(deadline_, line)
 #define deadline(milliseconds)                                                                     \
@@ -39,6 +41,9 @@ void deadline_pop(struct deadline *self);                                    /* 
 
 /* ok, or the error with which a wait would fail now. For loops that may never have to wait. */
 struct err wait_check(void);
+
+/* The same, and a turn for the others after many calls without a wait (fiber_share). */
+fiber_fn struct err wait_share(void);
 
 /* For those who build on fiber_suspend: its result as an error. */
 struct err wait_result(enum wake wake);
