@@ -1,0 +1,30 @@
+/*
+ * common - what the verbs share: exit statuses, usage errors, loading the configuration.
+ */
+#ifndef POPGATE_VERBS_COMMON_H
+#define POPGATE_VERBS_COMMON_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+
+enum verb_status { VERB_DONE = 0, VERB_NO = 1, VERB_USAGE = 2 };
+
+/* A line of a verb's --help for the option that names the configuration. */
+#define VERB_CONFIG_HELP                                                                           \
+	"  -c, --config FILE       the configuration; without it popgate.yaml in this folder,\n"   \
+	"                          else /etc/popgate/popgate.yaml\n"
+
+/* Says on standard error what is wrong with the command line, and where help is; VERB_USAGE. */
+__attribute__((format(printf, 2, 3))) enum verb_status verb_usage(
+	const char *verb, const char *format, ...);
+
+/* The file that option -c names; NULL: popgate.yaml in this folder where it exists, else
+ * /etc/popgate/popgate.yaml. Static or borrowed. */
+const char *verb_config_file(const char *option);
+
+/* Loads the file, and prints every mistake on standard error; with notices, warnings and what is
+ * not yet in effect too. NULL when there was an error; the caller returns VERB_USAGE. */
+struct config *verb_load(const char *file, bool notices);
+
+#endif
