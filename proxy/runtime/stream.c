@@ -113,18 +113,17 @@ bool stream_readable(struct stream *stream)
 	return recv(stream->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
-/* stream_write in clear. */
-static fiber_fn struct err transmit(struct stream *stream, const char *data, size_t n)
+/* stream_write_some in clear. */
+static fiber_fn struct err transmit(struct stream *stream, const void *data, size_t n, size_t *ret)
 {
-	while (n > 0) {
+	for (;;) {
 		ssize_t sent = send(stream->fd, data, n, MSG_NOSIGNAL);
 		struct err e;
 
 		if (sent >= 0) {
 			stream->octets_out += (uint64_t)sent;
-			data += sent;
-			n -= (size_t)sent;
-			continue;
+			*ret = (size_t)sent;
+			return ok();
 		}
 		if (errno == EINTR)
 			continue;
@@ -134,18 +133,34 @@ static fiber_fn struct err transmit(struct stream *stream, const char *data, siz
 		if (failed(e))
 			return err_context(e, "write");
 	}
-	return ok();
 }
 
-fiber_fn struct err stream_write(struct stream *stream, const void *data, size_t n)
+fiber_fn struct err stream_write_some(
+	struct stream *stream, const void *data, size_t n, size_t *ret)
 {
 	struct err e = wait_share();
 
 	if (failed(e))
 		return err_context(e, "write");
 	if (stream->ssl)
-		return stream_tls_write(stream, data, n);
-	return transmit(stream, data, n);
+		return stream_tls_write(stream, data, n, ret);
+	return transmit(stream, data, n, ret);
+}
+
+fiber_fn struct err stream_write(struct stream *stream, const void *data, size_t n)
+{
+	const char *at = data;
+
+	while (n > 0) {
+		size_t sent = 0;
+		struct err e = stream_write_some(stream, at, n, &sent);
+
+		if (failed(e))
+			return e;
+		at += sent;
+		n -= sent;
+	}
+	return ok();
 }
 
 int stream_fd(const struct stream *stream)

@@ -19,9 +19,10 @@ struct stream {
 /* Suspends until the descriptor is ready for the libuv events. */
 fiber_fn struct err stream_wait(struct stream *stream, int events);
 
-/* stream_tls.c: read and write as in stream.h, for a stream under TLS. */
+/* stream_tls.c: read and write_some as in stream.h, for a stream under TLS. */
 fiber_fn struct err stream_tls_read(struct stream *stream, void *data, size_t n, size_t *ret);
-fiber_fn struct err stream_tls_write(struct stream *stream, const void *data, size_t n);
+fiber_fn struct err stream_tls_write(
+	struct stream *stream, const void *data, size_t n, size_t *ret);
 bool stream_tls_readable(struct stream *stream);
 /* Sends close_notify if it goes out at once. */
 void stream_tls_shutdown(struct stream *stream);

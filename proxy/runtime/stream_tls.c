@@ -54,29 +54,23 @@ fiber_fn struct err stream_tls_read(struct stream *stream, void *data, size_t n,
 	}
 }
 
-fiber_fn struct err stream_tls_write(struct stream *stream, const void *data, size_t n)
+fiber_fn struct err stream_tls_write(struct stream *stream, const void *data, size_t n, size_t *ret)
 {
-	const char *at = data;
-
-	while (n > 0) {
+	for (;;) {
 		struct err e;
-		size_t sent;
 		int result;
 
 		ERR_clear_error();
 		errno = 0;
-		result = SSL_write_ex(stream->ssl, at, n, &sent);
+		result = SSL_write_ex(stream->ssl, data, n, ret);
 		if (result > 0) {
-			stream->octets_out += sent;
-			at += sent;
-			n -= sent;
-			continue;
+			stream->octets_out += *ret;
+			return ok();
 		}
 		e = wait_or_fail(stream, result, "TLS write");
 		if (failed(e))
 			return e;
 	}
-	return ok();
 }
 
 bool stream_tls_readable(struct stream *stream)
