@@ -179,7 +179,7 @@ static void wipe_and_free(char *data, size_t n)
 
 /* Base64 of RFC 4648 section 4 and nothing else: whatever is not exactly what encoding the result
  * gives (white space, missing or wrong padding, spare bits) is refused. */
-static struct err decode(const char *input, char **ret, size_t *ret_length)
+static struct err decode(const char *input, struct secret **ret)
 {
 	char *data = NULL, *again = NULL;
 	size_t n = 0, again_length = 0;
@@ -190,14 +190,11 @@ static struct err decode(const char *input, char **ret, size_t *ret_length)
 	strict = gsasl_base64_from(input, strlen(input), &data, &n) == GSASL_OK &&
 		 gsasl_base64_to(data, n, &again, &again_length) == GSASL_OK &&
 		 strcmp(again, input) == 0;
+	if (strict)
+		*ret = secret_new(data, n); /* ends in the NUL that libgsasl looks for */
 	wipe_and_free(again, again_length);
-	if (!strict) {
-		wipe_and_free(data, n);
-		return err_make(ERR_INVALID, "SASL: the response is not base64");
-	}
-	*ret = data;
-	*ret_length = n;
-	return ok();
+	wipe_and_free(data, n);
+	return strict ? ok() : err_make(ERR_INVALID, "SASL: the response is not base64");
 }
 
 /* Keeps a challenge, in base64, as the output. */
@@ -234,18 +231,20 @@ static struct err advance(struct sasl *sasl, const char *message, size_t n, bool
 	return e;
 }
 
-static struct err respond(struct sasl *sasl, bool initial, const char *message, size_t n,
-	bool *done, struct sasl_credentials *credentials)
+static struct err respond(struct sasl *sasl, bool initial, const struct secret *message, bool *done,
+	struct sasl_credentials *credentials)
 {
+	const char *data = secret_data(message);
+	size_t n = secret_length(message);
 	struct err e;
 
 	if (n == 0 && !sasl->mechanism->takes_empty)
 		return err_make(ERR_INVALID, "SASL %s: an empty response", sasl->mechanism->name);
 	if (initial && sasl->mechanism->server_first && failed(e = advance(sasl, "", 0, done)))
 		return e;
-	if (failed(e = advance(sasl, message, n, done)) || !*done)
+	if (failed(e = advance(sasl, data, n, done)) || !*done)
 		return e;
-	return sasl->mechanism->collect(sasl->session, message, n, credentials);
+	return sasl->mechanism->collect(sasl->session, data, n, credentials);
 }
 
 /* Decodes one response, hands it on, and wipes it. */
@@ -253,15 +252,12 @@ static struct err take(struct sasl *sasl, bool initial, const char *input, bool 
 	struct sasl_credentials *credentials)
 {
 	bool empty = initial && strcmp(input, "=") == 0; /* RFC 5034 section 4 */
-	char *message = NULL;
-	size_t n = 0;
+	cleanup(secret_cleanup) struct secret *message = NULL;
 	struct err e;
 
-	if (failed(e = decode(empty ? "" : input, &message, &n)))
+	if (failed(e = decode(empty ? "" : input, &message)))
 		return e;
-	e = respond(sasl, initial, message, n, done, credentials);
-	wipe_and_free(message, n);
-	return e;
+	return respond(sasl, initial, message, done, credentials);
 }
 
 struct err sasl_step(struct sasl *sasl, const char *input, const char **output,

@@ -174,8 +174,12 @@ struct err users_remove(const char *path, const char *login, bool *ret_known)
 {
 	struct edit edit = { .fd = -1 };
 	struct buffer text = { 0 };
-	struct err e = edit_begin(&edit, path, O_RDONLY);
+	const char *wrong = users_check_login(login);
+	struct err e;
 
+	if (wrong)
+		return err_make(ERR_INVALID, "%s", wrong);
+	e = edit_begin(&edit, path, O_RDONLY);
 	if (!failed(e)) {
 		*ret_known = rewrite(&edit, login, NULL, &text);
 		if (*ret_known)

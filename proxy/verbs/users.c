@@ -163,6 +163,7 @@ int verb_users(int argc, char **argv)
 	const char *file = NULL;
 	int option;
 
+	opterr = 0;
 	optind = 0; /* the program has looked at its own arguments before */
 	while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
 		switch (option) {
@@ -173,7 +174,7 @@ int verb_users(int argc, char **argv)
 			fputs(help, stdout);
 			return DONE;
 		default:
-			return complain_usage("see the message above");
+			return complain_usage("an unknown option, or one without its value");
 		}
 	}
 	return run(file, argc - optind, argv + optind);
