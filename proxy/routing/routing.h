@@ -18,12 +18,13 @@ struct route_query {
 	const char *address;     /* the client's, numeric */
 };
 
-/* Why a tenant did not match; for `popgate route`. */
+/* Why a tenant did not match, or (the last call then) cannot serve this login; for `popgate route`.
+ * tenant NULL: the login itself is none. */
 typedef void route_explain(const struct tenant *tenant, const char *reason, void *arg);
 
 /* The account, allocated from arena; NULL when no tenant serves this login (also when the login is
- * empty, malformed UTF-8, or holds control octets or "/" or ".." that a path template could not
- * bear). explain may be NULL. */
+ * empty, malformed UTF-8, or holds control octets, or, where a Maildir would serve it, "/", ".." or
+ * a leading "." that a path template could not bear). explain may be NULL. */
 struct account *route(const struct config *config, const struct route_query *query,
 	struct arena *arena, route_explain *explain, void *arg);
 
