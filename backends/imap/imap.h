@@ -1,0 +1,136 @@
+/*
+ * imap - what the files of this backend share: the connection, its commands and their errors.
+ *
+ * One server connection a session. libetpan parses the answers; commands are written here as text,
+ * since its own command functions crash on some answers that a server may give. Only UID commands
+ * are used, so that expunges by others mean nothing to us.
+ */
+#ifndef POPGATE_BACKENDS_IMAP_H
+#define POPGATE_BACKENDS_IMAP_H
+
+#include <libetpan/libetpan.h>
+
+#include "backends/backend.h"
+#include "backends/imap/imap_stream.h"
+
+enum imap_capability {
+	IMAP_STARTTLS = 1 << 0,
+	IMAP_LOGINDISABLED = 1 << 1,
+	IMAP_AUTH_PLAIN = 1 << 2,
+	IMAP_SASL_IR = 1 << 3,
+	IMAP_ID = 1 << 4,
+	IMAP_UIDPLUS = 1 << 5,
+	IMAP_MOVE = 1 << 6,
+};
+
+/* What a command was for: what a NO without a code that we know means. */
+enum imap_step {
+	IMAP_STEP_GREETING,
+	IMAP_STEP_LOGIN,   /* ERR_AUTH */
+	IMAP_STEP_SELECT,  /* ERR_PERM: no such mailbox, or not for this user */
+	IMAP_STEP_MESSAGE, /* ERR_MESSAGE */
+	IMAP_STEP_OTHER,   /* ERR_TEMP */
+};
+
+#define IMAP_NO_FOLDER SIZE_MAX
+
+/* Where one FETCH answer goes; see imap_fetch_into. */
+struct imap_consumer {
+	/* A piece of a message body; false gives up, and the connection with it. May suspend. */
+	fiber_fn bool (*body)(struct imap_consumer *consumer, const char *data, size_t n);
+	/* A whole FETCH answer, bodies left out. */
+	void (*attributes)(struct imap_consumer *consumer, const struct mailimap_msg_att *att);
+};
+
+struct imap {
+	struct backend backend; /* first */
+	const struct account *account;
+	const struct imap_settings *settings;
+	const char *server; /* its name, for details and the certificate */
+	struct imap_stream *stream;
+	mailimap *session;
+	mailstream *over;      /* session's */
+	unsigned capabilities; /* of enum imap_capability */
+	struct imap_consumer *consumer;
+	size_t folder;                          /* the one that is selected */
+	uint32_t uidvalidity, uidnext, exists;  /* of it, at its SELECT */
+	const struct backend_message *messages; /* the listing; NULL before */
+};
+
+/* Whether the connection is still good. */
+static inline bool imap_alive(const struct imap *imap)
+{
+	return imap->stream && !failed(imap->stream->error);
+}
+
+/* imap_command.c */
+
+/* Sends one command (text without tag and line end) and waits for its answer. An error that leaves
+ * imap_alive is the server's NO or BAD. */
+fiber_fn struct err imap_command(struct imap *imap, enum imap_step step, const char *text);
+/* The same in parts: the tag; anything, line ends included; the wait for the answer. What was sent
+ * is overwritten in libetpan's buffer. */
+fiber_fn struct err imap_begin(struct imap *imap);
+fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n);
+fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step);
+/* Between two parts: waits until the server asks for the second; its NO is an error. */
+fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step);
+/* A command whose FETCH answers go to consumer. text_max as in imap_stream_expect. */
+fiber_fn struct err imap_fetch_into(
+	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max, const char *command);
+/* The greeting, then capabilities when it named none. */
+fiber_fn struct err imap_greet(struct imap *imap);
+/* Asks for the capabilities unless the last answer named them. */
+fiber_fn struct err imap_capabilities(struct imap *imap);
+/* Forgets them: before an answer that may change them. */
+void imap_forget_capabilities(struct imap *imap);
+
+/* imap_error.c */
+
+/* The error for libetpan's code of a command; ok for MAILIMAP_NO_ERROR. */
+struct err imap_error(struct imap *imap, int code, enum imap_step step);
+/* ok, or the error of every call after the connection died. */
+struct err imap_usable(const struct imap *imap);
+/* Whether the last tagged answer has this response code: "TRYCREATE". */
+bool imap_answer_has(const struct imap *imap, const char *code);
+
+/* imap_connect.c */
+
+/* Connects to the first server that answers, up to a greeting under TLS as configured. */
+fiber_fn struct err imap_connect(struct imap *imap);
+/* From a connected stream, which it takes, to the same point. */
+fiber_fn struct err imap_start(struct imap *imap, struct stream *stream, const char *server);
+/* Closes what there is of a connection, without a word to the server. */
+void imap_drop(struct imap *imap);
+
+/* imap_login.c */
+
+fiber_fn struct err imap_login(struct imap *imap, const struct secret *password);
+
+/* imap_mailbox.c */
+
+/* A mailbox name of UTF-8 as a quoted string of modified UTF-7 (RFC 3501 section 5.1.3), behind
+ * what is in ret. ERR_PERM when it is no UTF-8. */
+struct err imap_mailbox_name(struct buffer *ret, const char *name);
+/* The configured name of folder number n: account->folder, then maildrop.also. */
+const char *imap_folder_name(const struct imap *imap, size_t folder);
+size_t imap_folder_count(const struct imap *imap);
+/* SELECTs it unless it is selected. */
+fiber_fn struct err imap_select(struct imap *imap, size_t folder);
+
+/* The operations. */
+fiber_fn struct err imap_list(
+	struct backend *backend, struct arena *mem, struct backend_listing *ret);
+fiber_fn struct err imap_fetch(struct backend *backend, const struct backend_message *message,
+	enum fetch_part part, uint64_t lines, struct sink *out);
+fiber_fn struct err imap_update(
+	struct backend *backend, const struct backend_update *update, enum removal_result *results);
+
+/* imap_backend.c */
+
+/* As imap_backend.open, over a stream that is connected already and is taken. For tests. */
+fiber_fn struct err imap_open_on_stream(const struct account *account,
+	const struct secret *password, struct stream *stream, const char *server,
+	struct backend **ret);
+
+#endif

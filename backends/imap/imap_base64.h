@@ -1,0 +1,24 @@
+/*
+ * imap_base64 - base64 in the two forms that IMAP has. Pure.
+ */
+#ifndef POPGATE_BACKENDS_IMAP_BASE64_H
+#define POPGATE_BACKENDS_IMAP_BASE64_H
+
+#include "proxy/runtime/mem.h"
+
+enum imap_base64_form {
+	IMAP_BASE64_SASL,    /* RFC 4648 section 4 */
+	IMAP_BASE64_MAILBOX, /* "," for "/", no padding: RFC 3501 section 5.1.3 */
+};
+
+/* How many octets it appends at most. */
+static inline size_t imap_base64_size(size_t n)
+{
+	return (n + 2) / 3 * 4;
+}
+
+/* Appends n octets encoded. Makes room once, so that a buffer of secrets leaves no copy behind when
+ * imap_base64_size(n) was reserved before. */
+void imap_base64(struct buffer *ret, const char *data, size_t n, enum imap_base64_form form);
+
+#endif

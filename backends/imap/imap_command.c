@@ -1,0 +1,178 @@
+#include <string.h>
+
+#include "backends/imap/imap.h"
+
+/* A write that fails is kept by the stream. */
+static struct err sent(struct imap *imap, bool good)
+{
+	return good ? ok() : imap_error(imap, MAILIMAP_ERROR_STREAM, IMAP_STEP_OTHER);
+}
+
+fiber_fn struct err imap_begin(struct imap *imap)
+{
+	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
+	return sent(imap, mailimap_send_current_tag(imap->session) == MAILIMAP_NO_ERROR);
+}
+
+fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n)
+{
+	return sent(imap, n == 0 || mailstream_write(imap->over, data, n) == (ssize_t)n);
+}
+
+fiber_fn static struct err flush(struct imap *imap)
+{
+	bool good = mailstream_flush(imap->over) == 0;
+
+	explicit_bzero(imap->over->write_buffer, imap->over->buffer_max_size);
+	return sent(imap, good);
+}
+
+/* The rest of an answer whose first line was read. */
+fiber_fn static struct err parse(struct imap *imap, enum imap_step step)
+{
+	struct mailimap_response *response = NULL;
+	int code = mailimap_parse_response(imap->session, &response);
+	int type;
+
+	if (code == MAILIMAP_NO_ERROR) {
+		type = response->rsp_resp_done->rsp_data.rsp_tagged->rsp_cond_state->rsp_type;
+		mailimap_response_free(response);
+		if (type != MAILIMAP_RESP_COND_STATE_OK)
+			code = MAILIMAP_ERROR_CUSTOM_COMMAND;
+	}
+	return imap_error(imap, code, step);
+}
+
+fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step)
+{
+	struct err e = flush(imap);
+
+	if (failed(e))
+		return e;
+	if (!mailimap_read_line(imap->session))
+		return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
+	return parse(imap, step);
+}
+
+fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step)
+{
+	struct err e = flush(imap);
+	const char *line;
+
+	if (failed(e))
+		return e;
+	do {
+		line = mailimap_read_line(imap->session);
+		if (!line)
+			return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
+	} while (line[0] == '*');
+	if (line[0] == '+')
+		return ok();
+	e = parse(imap, step);
+	return failed(e) ? e : imap_error(imap, MAILIMAP_ERROR_PROTOCOL, step);
+}
+
+fiber_fn struct err imap_command(struct imap *imap, enum imap_step step, const char *text)
+{
+	struct err e = imap_begin(imap);
+
+	if (!failed(e))
+		e = imap_send(imap, text, strlen(text));
+	if (!failed(e))
+		e = imap_send(imap, "\r\n", 2);
+	return failed(e) ? e : imap_finish(imap, step);
+}
+
+fiber_fn struct err imap_fetch_into(
+	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max, const char *command)
+{
+	struct err e = imap_begin(imap);
+
+	if (!failed(e))
+		e = imap_send(imap, command, strlen(command));
+	if (!failed(e))
+		e = imap_send(imap, "\r\n", 2);
+	if (failed(e))
+		return e;
+	imap->stream->text_left = text_max;
+	imap->stream->body_wanted = consumer->body != NULL;
+	imap->consumer = consumer;
+	e = imap_finish(imap, IMAP_STEP_MESSAGE);
+	imap->consumer = NULL;
+	imap->stream->body_wanted = false;
+	return e;
+}
+
+static unsigned capability_bit(const struct mailimap_capability *capability)
+{
+	static const struct {
+		const char *name;
+		unsigned bit;
+	} names[] = {
+		{"STARTTLS",       IMAP_STARTTLS     },
+		{ "LOGINDISABLED", IMAP_LOGINDISABLED},
+		{ "SASL-IR",       IMAP_SASL_IR      },
+		{ "ID",            IMAP_ID           },
+		{ "UIDPLUS",       IMAP_UIDPLUS      },
+		{ "MOVE",          IMAP_MOVE         },
+	};
+	const char *name = capability->cap_data.cap_name;
+
+	if (capability->cap_type == MAILIMAP_CAPABILITY_AUTH_TYPE)
+		return name && strcasecmp(name, "PLAIN") == 0 ? IMAP_AUTH_PLAIN : 0;
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcasecmp(name, names[i].name) == 0)
+			return names[i].bit;
+	return 0;
+}
+
+void imap_forget_capabilities(struct imap *imap)
+{
+	struct mailimap_connection_info *info = imap->session->imap_connection_info;
+
+	imap->capabilities = 0;
+	if (info && info->imap_capability) {
+		mailimap_capability_data_free(info->imap_capability);
+		info->imap_capability = NULL;
+	}
+}
+
+fiber_fn struct err imap_capabilities(struct imap *imap)
+{
+	struct mailimap_connection_info *info = imap->session->imap_connection_info;
+	struct err e = ok();
+
+	if (info && !info->imap_capability)
+		e = imap_command(imap, IMAP_STEP_OTHER, "CAPABILITY");
+	if (failed(e) || !info || !info->imap_capability)
+		return e;
+	imap->capabilities = 0;
+	for (clistiter *i = clist_begin(info->imap_capability->cap_list); i; i = clist_next(i))
+		imap->capabilities |= capability_bit(clist_content(i));
+	return ok();
+}
+
+fiber_fn struct err imap_greet(struct imap *imap)
+{
+	enum answer_kind kind;
+	struct err e = imap_stream_peek(imap->stream, &kind);
+	int code;
+
+	if (failed(e))
+		return imap_error(imap, MAILIMAP_ERROR_STREAM, IMAP_STEP_GREETING);
+	/* libetpan leaks a BYE; and who is let in unasked is not who logs in here. */
+	if (kind == ANSWER_BYE)
+		e = err_make(ERR_TEMP, "refused");
+	else if (kind == ANSWER_PREAUTH)
+		e = err_make(ERR_PERM, "the server greets with PREAUTH: it checks no password");
+	else if (kind != ANSWER_TEXT)
+		e = err_make(ERR_TEMP, "the server does not greet as an IMAP server does");
+	if (failed(e)) {
+		imap_stream_fail(imap->stream, e);
+		return imap_error(imap, MAILIMAP_ERROR_STREAM, IMAP_STEP_GREETING);
+	}
+	code = mailimap_connect(imap->session, imap->over);
+	if (code != MAILIMAP_NO_ERROR_NON_AUTHENTICATED)
+		return imap_error(imap, MAILIMAP_ERROR_PARSE, IMAP_STEP_GREETING);
+	return imap_capabilities(imap);
+}

@@ -1,0 +1,118 @@
+#include <string.h>
+#include <strings.h>
+
+#include "backends/imap/imap.h"
+
+/* RFC 5530, and what large providers add. */
+static const struct {
+	const char *code;
+	enum err_scope scope;
+} codes[] = {
+	{"AUTHENTICATIONFAILED", ERR_AUTH  },
+	{ "AUTHORIZATIONFAILED", ERR_AUTH  },
+	{ "EXPIRED",             ERR_AUTH  },
+	{ "INUSE",               ERR_IN_USE},
+	{ "UNAVAILABLE",         ERR_TEMP  },
+	{ "LIMIT",               ERR_TEMP  },
+	{ "SERVERBUG",           ERR_TEMP  },
+	{ "THROTTLED",           ERR_TEMP  },
+	{ "CORRUPTION",          ERR_TEMP  },
+	{ "NOPERM",              ERR_PERM  },
+	{ "CONTACTADMIN",        ERR_PERM  },
+	{ "NONEXISTENT",         ERR_PERM  },
+	{ "TRYCREATE",           ERR_PERM  },
+	{ "PRIVACYREQUIRED",     ERR_PERM  },
+	{ "OVERQUOTA",           ERR_PERM  },
+	{ "CANNOT",              ERR_PERM  },
+	{ "EXPUNGEISSUED",       ERR_GONE  },
+	{ "EXPUNGED",            ERR_GONE  },
+};
+
+static const enum err_scope defaults[] = {
+	[IMAP_STEP_GREETING] = ERR_TEMP,
+	[IMAP_STEP_LOGIN] = ERR_AUTH,
+	[IMAP_STEP_SELECT] = ERR_PERM,
+	[IMAP_STEP_MESSAGE] = ERR_MESSAGE,
+	[IMAP_STEP_OTHER] = ERR_TEMP,
+};
+
+/* The text behind the first word of a status line: "NO [CODE] words". */
+static const char *behind_tag(const char *line)
+{
+	const char *space = strchr(line, ' ');
+
+	return space ? space + 1 : line;
+}
+
+/* Whether a status line without its tag has this response code. */
+static bool has_code(const char *words, const char *code)
+{
+	const char *open = strchr(words, ' ');
+	size_t n = strlen(code);
+
+	if (!open || open[1] != '[')
+		return false;
+	return strncasecmp(open + 2, code, n) == 0 && (open[2 + n] == ']' || open[2 + n] == ' ');
+}
+
+static enum err_scope scope_of(const char *words, enum err_scope otherwise)
+{
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (has_code(words, codes[i].code))
+			return codes[i].scope;
+	return otherwise;
+}
+
+bool imap_answer_has(const struct imap *imap, const char *code)
+{
+	return has_code(behind_tag(imap->stream->status), code);
+}
+
+struct err imap_usable(const struct imap *imap)
+{
+	struct err e = imap->stream->error;
+
+	/* The deadline that ended it is not that of this call. */
+	if (e.scope == ERR_TIMEOUT)
+		e.scope = ERR_TEMP;
+	return err_context(e, "%s: the connection was lost before", imap->server);
+}
+
+/* The connection is dead: why. */
+static struct err dead(struct imap *imap, int code)
+{
+	struct imap_stream *s = imap->stream;
+	const char *bye = behind_tag(s->bye);
+
+	if (s->bye[0] && s->error.scope != ERR_CANCELED && s->error.scope != ERR_TIMEOUT)
+		s->error = err_make(scope_of(bye, ERR_TEMP), "%s", bye);
+	else if (code == MAILIMAP_ERROR_PARSE || code == MAILIMAP_ERROR_PROTOCOL)
+		imap_stream_fail(s, err_make(ERR_TEMP, "malformed answer"));
+	else
+		imap_stream_fail(s, err_make(ERR_TEMP, "the answer was given up (%d)", code));
+	return err_context(s->error, "%s", imap->server);
+}
+
+/* Whether the last tagged line is "BAD" in answer to our last command. */
+static bool is_bad(const struct imap *imap)
+{
+	const char *status = imap->stream->status;
+	char *end;
+
+	return strtol(status, &end, 10) == imap->session->imap_tag &&
+	       strncasecmp(end, " BAD", 4) == 0;
+}
+
+struct err imap_error(struct imap *imap, int code, enum imap_step step)
+{
+	const char *words = behind_tag(imap->stream->status);
+
+	if (code == MAILIMAP_NO_ERROR)
+		return ok();
+	if (code == MAILIMAP_ERROR_CUSTOM_COMMAND)
+		return err_make(scope_of(words, defaults[step]), "%s: %s", imap->server, words);
+	/* libetpan has one code for BAD and for an answer to another command. */
+	if (code == MAILIMAP_ERROR_PROTOCOL && is_bad(imap))
+		return err_make(scope_of(words, ERR_TEMP), "%s: %s", imap->server, words);
+	return dead(imap, code);
+}

@@ -1,0 +1,124 @@
+#include <string.h>
+
+#include "backends/imap/imap.h"
+#include "backends/imap/imap_base64.h"
+#include "proxy/runtime/utf8.h"
+
+static void append_octet(struct buffer *b, char c)
+{
+	buffer_append(b, &c, 1);
+}
+
+static void append_unit(struct buffer *b, uint32_t unit)
+{
+	append_octet(b, (char)(unit >> 8));
+	append_octet(b, (char)unit);
+}
+
+/* A character as UTF-16, high octet first. */
+static void append_utf16(struct buffer *b, uint32_t c)
+{
+	if (c < 0x10000) {
+		append_unit(b, c);
+		return;
+	}
+	append_unit(b, 0xd800 + ((c - 0x10000) >> 10));
+	append_unit(b, 0xdc00 + ((c - 0x10000) & 0x3ff));
+}
+
+static bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~';
+}
+
+static void append_plain(struct buffer *ret, char c)
+{
+	if (c == '"' || c == '\\')
+		append_octet(ret, '\\');
+	append_octet(ret, c);
+	if (c == '&')
+		append_octet(ret, '-');
+}
+
+/* The run of other characters at the start of [*p, end); false when it is no UTF-8. */
+static bool append_encoded(struct buffer *ret, const char **p, const char *end)
+{
+	cleanup(buffer_done) struct buffer units = { 0 };
+
+	while (*p < end && !is_plain(**p)) {
+		uint32_t c;
+		size_t n = utf8_decode(*p, (size_t)(end - *p), &c);
+
+		if (n == 0)
+			return false;
+		append_utf16(&units, c);
+		*p += n;
+	}
+	append_octet(ret, '&');
+	imap_base64(ret, units.data + units.start, buffer_used(&units), IMAP_BASE64_MAILBOX);
+	append_octet(ret, '-');
+	return true;
+}
+
+struct err imap_mailbox_name(struct buffer *ret, const char *name)
+{
+	const char *p = name, *end = name + strlen(name);
+
+	append_octet(ret, '"');
+	while (p < end) {
+		if (is_plain(*p))
+			append_plain(ret, *p++);
+		else if (!append_encoded(ret, &p, end))
+			return err_make(ERR_PERM, "the name of a folder is no UTF-8");
+	}
+	append_octet(ret, '"');
+	return ok();
+}
+
+size_t imap_folder_count(const struct imap *imap)
+{
+	return 1 + imap->account->tenant->maildrop.also.n;
+}
+
+const char *imap_folder_name(const struct imap *imap, size_t folder)
+{
+	const struct account *account = imap->account;
+
+	return folder == 0 ? account->folder : account->tenant->maildrop.also.items[folder - 1];
+}
+
+/* A new place for what SELECT tells: libetpan fills it in. */
+static void renew_selection(mailimap *session)
+{
+	if (session->imap_selection_info)
+		mailimap_selection_info_free(session->imap_selection_info);
+	session->imap_selection_info = mailimap_selection_info_new();
+}
+
+fiber_fn struct err imap_select(struct imap *imap, size_t folder)
+{
+	cleanup(buffer_done) struct buffer text = { 0 };
+	const struct mailimap_selection_info *info;
+	struct err e = imap_usable(imap);
+
+	if (failed(e) || imap->folder == folder)
+		return e;
+	imap->folder = IMAP_NO_FOLDER;
+	buffer_printf(&text, "SELECT ");
+	if (failed(e = imap_mailbox_name(&text, imap_folder_name(imap, folder))))
+		return e;
+	append_octet(&text, '\0');
+	renew_selection(imap->session);
+	e = imap_command(imap, IMAP_STEP_SELECT, text.data + text.start);
+	if (failed(e))
+		return err_context(e, "folder %s", imap_folder_name(imap, folder));
+	info = imap->session->imap_selection_info;
+	if (!info || info->sel_uidvalidity == 0)
+		return err_make(ERR_PERM, "%s: folder %s: no UIDVALIDITY", imap->server,
+			imap_folder_name(imap, folder));
+	imap->folder = folder;
+	imap->uidvalidity = info->sel_uidvalidity;
+	imap->uidnext = info->sel_uidnext;
+	imap->exists = info->sel_exists;
+	return ok();
+}

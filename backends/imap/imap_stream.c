@@ -1,0 +1,329 @@
+#include "backends/imap/imap_stream.h"
+
+#include <string.h>
+
+#include "proxy/runtime/fatal.h"
+#include "proxy/runtime/wait.h"
+
+#define READ_OCTETS 16384
+/* Long commands and bodies go past this buffer of libetpan's. */
+#define MAILSTREAM_OCTETS 2048
+
+struct err imap_own_timeout(struct err e, uint64_t start, uint64_t limit, const char *what)
+{
+	if (e.scope != ERR_TIMEOUT || runtime_now() - start < limit)
+		return e;
+	return err_make(ERR_TEMP, "%s within %.1f s", what, (double)limit / 1000);
+}
+
+void imap_stream_fail(struct imap_stream *s, struct err e)
+{
+	if (!failed(s->error))
+		s->error = e;
+}
+
+/* Reads at most n octets; an end of the connection is an error here. */
+fiber_fn static struct err read_some(struct imap_stream *s, void *data, size_t n, size_t *ret)
+{
+	uint64_t start = runtime_now();
+	struct err e;
+
+	deadline(s->timeout);
+	e = stream_read(s->stream, data, n, ret);
+	if (!failed(e) && *ret == 0)
+		e = err_make(ERR_PEER, "the server closed the connection");
+	if (e.scope == ERR_PEER)
+		e.scope = ERR_TEMP;
+	return imap_own_timeout(e, start, s->timeout, "no answer");
+}
+
+/* Counts a line against what this answer may take. */
+static struct err spend(struct imap_stream *s, size_t n)
+{
+	enum answer_kind kind = s->answer.kind;
+
+	if (n > s->text_left)
+		return err_make(ERR_TEMP, "an answer longer than any honest one");
+	s->text_left -= n;
+	if (kind == ANSWER_FETCH || kind == ANSWER_IGNORED)
+		return ok();
+	if (n > s->kept_left)
+		return err_make(ERR_TEMP, "an answer of more lines than any honest one");
+	s->kept_left -= n;
+	return ok();
+}
+
+static struct err take_literal(struct imap_stream *s, const struct answer_literal *literal)
+{
+	if (literal->body && s->body_wanted) {
+		if (++s->bodies > 1)
+			return err_make(ERR_TEMP, "a second message body in one answer");
+		s->body_octets = literal->octets;
+	} else if (literal->octets > IMAP_LINE_MAX && s->answer.kind != ANSWER_IGNORED) {
+		return err_make(ERR_TEMP, "a long literal that nobody asked for");
+	}
+	s->literal = literal->octets;
+	return ok();
+}
+
+static void remember(char words[static IMAP_WORDS_MAX], const char *line, size_t n)
+{
+	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+		n--;
+	n = n < IMAP_WORDS_MAX ? n : IMAP_WORDS_MAX - 1;
+	memcpy(words, line, n);
+	words[n] = '\0';
+}
+
+/* Judges the line of n octets at the start of the input. */
+static struct err judge(struct imap_stream *s, size_t n)
+{
+	struct answer_literal literal;
+	bool first = !s->answer.continued;
+	char *line = s->in.data + s->in.start;
+	struct err e = answer_line(&s->answer, line, n, &literal);
+
+	if (failed(e) || failed(e = spend(s, n)) || failed(e = take_literal(s, &literal)))
+		return e;
+	if (first && s->answer.kind == ANSWER_TAGGED)
+		remember(s->status, line, n);
+	else if (first && s->answer.kind == ANSWER_BYE)
+		remember(s->bye, line, n);
+	s->ready = n;
+	return ok();
+}
+
+/* Looks for the end of a line behind the first `seen` octets of b. */
+static bool find_lf(const struct buffer *b, size_t seen, size_t *ret)
+{
+	const char *start = b->data + b->start;
+	const char *lf = memchr(start + seen, '\n', buffer_used(b) - seen);
+
+	if (lf)
+		*ret = (size_t)(lf - start) + 1;
+	return lf != NULL;
+}
+
+/* The octets of the line at the start of the input, its LF included, once all of it is there. */
+fiber_fn static struct err read_line(struct imap_stream *s, size_t *ret)
+{
+	size_t seen = 0, got = 0;
+	struct err e;
+
+	for (;;) {
+		size_t used = buffer_used(&s->in);
+
+		if (used > seen && find_lf(&s->in, seen, ret))
+			return ok();
+		if (used > IMAP_LINE_MAX)
+			return err_make(ERR_TEMP, "malformed answer: a line without an end");
+		if (s->bye[0])
+			return err_make(ERR_TEMP, "the server closes the connection");
+		seen = used;
+		e = read_some(s, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
+		if (failed(e))
+			return e;
+		s->in.end += got;
+	}
+}
+
+/* Discards the literal that follows a line that is ignored. */
+fiber_fn static struct err skip_literal(struct imap_stream *s)
+{
+	size_t got = 0;
+	struct err e;
+
+	while (s->literal > 0) {
+		size_t used = buffer_used(&s->in);
+		size_t n = s->literal < used ? (size_t)s->literal : used;
+
+		buffer_consume(&s->in, n);
+		s->literal -= n;
+		if (s->literal == 0)
+			break;
+		e = read_some(s, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
+		if (failed(e))
+			return e;
+		s->in.end += got;
+	}
+	return ok();
+}
+
+/* Makes some octets ready: the next line that libetpan is to see. */
+fiber_fn static struct err next_line(struct imap_stream *s)
+{
+	size_t n = 0;
+	struct err e;
+
+	while (s->ready == 0) {
+		if (failed(e = read_line(s, &n)) || failed(e = judge(s, n)))
+			return e;
+		if (s->answer.kind != ANSWER_IGNORED)
+			break;
+		buffer_consume(&s->in, s->ready);
+		s->ready = 0;
+		if (failed(e = skip_literal(s)))
+			return e;
+	}
+	return ok();
+}
+
+/* Hands out up to n octets of *left from the input. */
+static size_t hand_out(struct imap_stream *s, void *data, size_t n, size_t left)
+{
+	n = n < left ? n : left;
+	memcpy(data, s->in.data + s->in.start, n);
+	buffer_consume(&s->in, n);
+	return n;
+}
+
+/* Part of a literal: from what was read ahead, else straight from the stream. */
+fiber_fn static struct err read_literal(struct imap_stream *s, void *data, size_t n, size_t *ret)
+{
+	struct err e;
+
+	n = n < s->literal ? n : (size_t)s->literal;
+	if (buffer_used(&s->in) > 0)
+		*ret = hand_out(s, data, n, buffer_used(&s->in));
+	else if (failed(e = read_some(s, data, n, ret)))
+		return e;
+	s->literal -= *ret;
+	return ok();
+}
+
+fiber_fn static ssize_t low_read(mailstream_low *low, void *data, size_t n)
+{
+	struct imap_stream *s = low->data;
+	size_t got = 0;
+	struct err e = s->error;
+
+	if (!failed(e) && s->ready == 0 && s->literal > 0) {
+		e = read_literal(s, data, n, &got);
+	} else if (!failed(e) && !failed(e = next_line(s))) {
+		got = hand_out(s, data, n, s->ready);
+		s->ready -= got;
+	}
+	if (failed(e)) {
+		imap_stream_fail(s, e);
+		return -1;
+	}
+	return (ssize_t)got;
+}
+
+fiber_fn static ssize_t low_write(mailstream_low *low, const void *data, size_t n)
+{
+	struct imap_stream *s = low->data;
+	uint64_t start = runtime_now();
+	struct err e;
+
+	if (failed(s->error))
+		return -1;
+	deadline(s->timeout);
+	e = stream_write(s->stream, data, n);
+	if (!failed(e))
+		return (ssize_t)n;
+	if (e.scope == ERR_PEER)
+		e.scope = ERR_TEMP;
+	imap_stream_fail(s, imap_own_timeout(e, start, s->timeout, "nothing could be sent"));
+	return -1;
+}
+
+static int low_close(mailstream_low *low)
+{
+	struct imap_stream *s = low->data;
+
+	stream_close(steal(s->stream));
+	imap_stream_fail(s, err_make(ERR_TEMP, "the connection is closed"));
+	return 0;
+}
+
+static int low_get_fd(mailstream_low *low)
+{
+	struct imap_stream *s = low->data;
+
+	return s->stream ? stream_fd(s->stream) : -1;
+}
+
+static void low_free(mailstream_low *low)
+{
+	free(low);
+}
+
+static mailstream_low_driver driver = {
+	.mailstream_read = low_read,
+	.mailstream_write = low_write,
+	.mailstream_close = low_close,
+	.mailstream_get_fd = low_get_fd,
+	.mailstream_free = low_free,
+};
+
+struct imap_stream *imap_stream_new(struct stream *stream, uint64_t timeout)
+{
+	struct imap_stream *s = mem_zalloc(1, sizeof(*s));
+
+	s->stream = stream;
+	s->timeout = timeout;
+	s->error = ok();
+	imap_stream_expect(s, IMAP_TEXT_MAX);
+	return s;
+}
+
+void imap_stream_free(struct imap_stream *s)
+{
+	if (!s)
+		return;
+	stream_close(s->stream);
+	buffer_done(&s->in);
+	free(s);
+}
+
+mailstream *imap_stream_open(struct imap_stream *s)
+{
+	mailstream_low *low = mailstream_low_new(s, &driver);
+	mailstream *over = low ? mailstream_new(low, MAILSTREAM_OCTETS) : NULL;
+
+	if (!over)
+		fatal("out of memory: a mailstream");
+	return over;
+}
+
+void imap_stream_expect(struct imap_stream *s, uint64_t text_max)
+{
+	s->text_left = text_max;
+	s->kept_left = IMAP_KEPT_MAX;
+	s->bodies = 0;
+	s->body_octets = 0;
+	s->status[0] = '\0';
+	if (buffer_used(&s->in) == 0)
+		buffer_done(&s->in);
+}
+
+fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *ret)
+{
+	struct err e = s->error;
+
+	if (!failed(e))
+		e = next_line(s);
+	if (failed(e))
+		imap_stream_fail(s, e);
+	*ret = s->answer.kind;
+	return e;
+}
+
+fiber_fn struct err imap_stream_starttls(struct imap_stream *s, mailstream *over,
+	struct tls_context *context, const char *server_name)
+{
+	struct err e;
+
+	over->read_buffer_len = 0;
+	buffer_done(&s->in);
+	s->ready = 0;
+	s->literal = 0;
+	s->answer = (struct answer){ 0 };
+	e = stream_tls_connect(s->stream, context, server_name);
+	if (e.scope == ERR_PEER)
+		e.scope = ERR_TEMP;
+	if (failed(e))
+		imap_stream_fail(s, e);
+	return e;
+}

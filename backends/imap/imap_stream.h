@@ -1,0 +1,69 @@
+/*
+ * imap_stream - libetpan's transport over a struct stream, with a judge in between.
+ *
+ * Owns:     the stream, and what was read ahead of it.
+ * How:      answers are read line by line; each is judged (imap_answer.h) before libetpan may have
+ *           it, unasked data is dropped, message bodies pass through straight into libetpan's
+ *           memory.
+ * Suspends: whatever reads or writes, so every call into libetpan that does.
+ * Errors:   the first failure is kept and every later call fails with it at once. ERR_TEMP: the
+ *           server is gone, was silent for the timeout, or broke the rules. ERR_TIMEOUT and
+ *           ERR_CANCELED: the caller's own deadline or end.
+ */
+#ifndef POPGATE_BACKENDS_IMAP_STREAM_H
+#define POPGATE_BACKENDS_IMAP_STREAM_H
+
+#include <libetpan/libetpan.h>
+
+#include "backends/imap/imap_answer.h"
+#include "proxy/runtime/mem.h"
+#include "proxy/runtime/stream.h"
+
+/* What libetpan keeps of one answer: its whole text, and an object for each line but FETCH. */
+#define IMAP_TEXT_MAX (16U << 20)
+#define IMAP_KEPT_MAX (1U << 20)
+
+#define IMAP_WORDS_MAX 256
+
+struct imap_stream {
+	struct stream *stream;
+	uint64_t timeout; /* of each read and write, milliseconds */
+	struct err error; /* the first failure; ok while the connection is good */
+	struct buffer in; /* what came and was not handed out */
+	size_t ready;     /* octets at its start that libetpan may have */
+	uint64_t literal; /* octets behind those that belong to a literal */
+	struct answer answer;
+	uint64_t text_left, kept_left; /* of this answer */
+	bool body_wanted;              /* a literal may be a message body */
+	unsigned bodies;               /* such literals in this answer */
+	uint64_t body_octets;          /* and their octets */
+	char status[IMAP_WORDS_MAX];   /* the last tagged line, cut; "" before it came */
+	char bye[IMAP_WORDS_MAX];      /* a BYE line, cut; "" when none came */
+};
+
+struct imap_stream *imap_stream_new(struct stream *stream, uint64_t timeout);
+/* Closes the stream. NULL-safe. The mailstream over it must be closed before. */
+void imap_stream_free(struct imap_stream *s);
+
+/* A mailstream over it, for mailimap_connect, which then owns it. */
+mailstream *imap_stream_open(struct imap_stream *s);
+
+/* Marks the connection as dead, unless it is so already. */
+void imap_stream_fail(struct imap_stream *s, struct err e);
+
+/* Gets ready for the answer to one command. text_max: octets it may take, bodies not counted. */
+void imap_stream_expect(struct imap_stream *s, uint64_t text_max);
+
+/* Waits for the first line of the answer, which stays to be read, and says what it is. */
+fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *ret);
+
+/* The TLS handshake. Whatever came in clear before it is dropped, here and in the mailstream
+ * (CVE-2011-0411). */
+fiber_fn struct err imap_stream_starttls(struct imap_stream *s, mailstream *over,
+	struct tls_context *context, const char *server_name);
+
+/* e, or ERR_TEMP instead of ERR_TIMEOUT when it was a limit of ours, in force since `start`, that
+ * passed and not the caller's deadline. */
+struct err imap_own_timeout(struct err e, uint64_t start, uint64_t limit, const char *what);
+
+#endif
