@@ -12,10 +12,6 @@
 #include "proxy/service/counts.h"
 #include "proxy/service/keyed_hash.h"
 
-/* Processes that hold sessions at a time: workers, and those that retire after reloads. */
-#define SHARDS_MIN      64
-#define SHARDS_PER_CORE 8
-
 #define TENANT_SIZE sizeof(((struct session_view *)NULL)->tenant)
 #define LOGIN_SIZE  sizeof(((struct session_view *)NULL)->login)
 
@@ -59,16 +55,14 @@ static struct {
 	size_t next; /* slot to try */
 } self;
 
-void session_table_map(size_t n)
+void session_table_map(size_t n, size_t processes)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t keys;
 
 	table.key = hash_key_new();
 	/* A few more than needed, so that a free one is found soon. */
 	table.n_slots = n + n / 8 + 8;
-	table.n_shards =
-		cores * SHARDS_PER_CORE > SHARDS_MIN ? (size_t)cores * SHARDS_PER_CORE : SHARDS_MIN;
+	table.n_shards = processes;
 	table.marks = shared_map(sizeof(*table.marks));
 	table.slots = shared_map(table.n_slots * sizeof(*table.slots));
 	table.shards = shared_map(table.n_shards * sizeof(*table.shards));

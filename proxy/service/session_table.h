@@ -19,9 +19,10 @@ struct session_slot;
 
 enum session_state { SESSION_GREETED = 1, SESSION_LOGGING_IN, SESSION_OPEN, SESSION_UPDATING };
 
-/* Maps a table for n sessions and a key for its hashes; in the master, before the fork. More than n
- * sessions are refused, whatever limits.sessions says after a reload. */
-void session_table_map(size_t n);
+/* Maps a table for n sessions of as many processes at a time, and makes a key for its hashes; in
+ * the master, before the fork. What goes beyond either is refused, whatever limits.sessions says
+ * after a reload. */
+void session_table_map(size_t n, size_t processes);
 
 enum session_refusal { SESSION_ADMITTED = 0, SESSION_TABLE_FULL, SESSION_ADDRESS_FULL };
 

@@ -1,0 +1,245 @@
+#include "proxy/accept.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/proxy_protocol.h"
+#include "proxy/runtime/fatal.h"
+#include "proxy/runtime/log.h"
+#include "proxy/runtime/wait.h"
+#include "proxy/service/stats.h"
+
+/* Connections taken per event: the other workers are awake too and get their share. */
+#define BATCH 8
+/* How long nothing is accepted when descriptors or memory ran out: sessions end meanwhile. */
+#define PAUSE 200
+/* At most one line in this time tells of such a state. */
+#define QUIET 60000
+/* Refused connections that are told why at a time; a flood beyond that is cut off. */
+#define REFUSALS 256
+
+struct acceptor {
+	const struct service *service;
+	int fd;
+	size_t listener;
+	struct fiber *fiber;
+	struct acceptor *next;
+};
+
+/* A connection that came, before and while its session runs. */
+struct arrival {
+	const struct service *service;
+	size_t listener;
+	int fd;
+	char address[INET6_ADDRSTRLEN];
+};
+
+static struct {
+	struct acceptor *acceptors;
+	size_t open; /* sockets */
+	void (*stopped)(void);
+	unsigned refusing;
+	uint64_t pause_logged, cut_logged; /* when; 0: never */
+} state;
+
+static bool time_to_log(uint64_t *logged)
+{
+	uint64_t now = runtime_now();
+
+	if (*logged && now - *logged < QUIET)
+		return false;
+	*logged = now ? now : 1;
+	return true;
+}
+
+/* Where the peer must send a PROXY header, the client is who it names. */
+fiber_fn static bool identify(struct arrival *arrival, const struct connection *connection)
+{
+	const struct listener_config *listener = connection->listener;
+	struct proxy_header header;
+	struct err e;
+
+	if (!network_list_contains(&listener->proxy_protocol_from, arrival->address))
+		return true;
+	{
+		deadline(arrival->service->config->timeouts.tls);
+		e = proxy_protocol_read(connection->stream, &header);
+	}
+	if (failed(e)) {
+		if (e.scope == ERR_PEER)
+			log_info("no proxy header", f_text("listener", listener->name),
+				f_text("address", arrival->address), f_err(e));
+		else
+			log_warning("proxy header refused", f_text("listener", listener->name),
+				f_text("address", arrival->address), f_err(e));
+		stats_listener_add(stats_listener(listener->name), STAT_REFUSED_CONNECTIONS, 1);
+		return false;
+	}
+	if (header.address[0])
+		memcpy(arrival->address, header.address, sizeof(header.address));
+	return true;
+}
+
+fiber_fn static void refuse(const struct arrival *arrival, const struct connection *connection,
+	enum session_refusal refusal)
+{
+	if (state.refusing >= REFUSALS) {
+		stats_listener_add(
+			stats_listener(connection->listener->name), STAT_REFUSED_CONNECTIONS, 1);
+		if (time_to_log(&state.cut_logged))
+			log_warning("connections cut off",
+				f_text("listener", connection->listener->name),
+				f_text("address", arrival->address),
+				f_text("detail",
+					"too many to tell each that the limit is reached"));
+		return;
+	}
+	state.refusing++;
+	session_refuse(arrival->service, connection, refusal);
+	state.refusing--;
+}
+
+fiber_fn static void serve(const struct arrival *arrival, struct connection *connection)
+{
+	const struct limit_settings *limits = &arrival->service->config->limits;
+	enum session_refusal refusal = session_table_enter(arrival->address, limits->sessions,
+		limits->sessions_per_address, &connection->slot);
+
+	if (refusal != SESSION_ADMITTED) {
+		refuse(arrival, connection, refusal);
+		return;
+	}
+	session_run(arrival->service, connection);
+	session_table_leave(connection->slot);
+}
+
+fiber_fn static void arrival_main(void *arg)
+{
+	struct arrival *arrival = arg;
+	struct connection connection = {
+		.stream = stream_new(arrival->fd),
+		.listener = &arrival->service->config->listeners[arrival->listener],
+		.listener_index = arrival->listener,
+		.address = arrival->address,
+	};
+
+	if (identify(arrival, &connection))
+		serve(arrival, &connection);
+	stream_close(connection.stream);
+	free(arrival);
+}
+
+/* Numeric; an IPv4 client of an IPv6 socket is shown as IPv4. */
+static void show_peer(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
+{
+	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)peer)->sin6_addr;
+
+	if (peer->ss_family == AF_INET)
+		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, text,
+			INET6_ADDRSTRLEN);
+	else if (IN6_IS_ADDR_V4MAPPED(v6))
+		(void)inet_ntop(AF_INET, v6->s6_addr + 12, text, INET6_ADDRSTRLEN);
+	else
+		(void)inet_ntop(AF_INET6, v6, text, INET6_ADDRSTRLEN);
+}
+
+static int accept_one(const struct acceptor *acceptor)
+{
+	struct sockaddr_storage peer = { 0 };
+	socklen_t length = sizeof(peer);
+	int fd = accept4(
+		acceptor->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct arrival *arrival;
+
+	if (fd < 0)
+		return errno;
+	arrival = mem_zalloc(1, sizeof(*arrival));
+	arrival->service = acceptor->service;
+	arrival->listener = acceptor->listener;
+	arrival->fd = fd;
+	show_peer(&peer, arrival->address);
+	(void)fiber_spawn("session", arrival_main, arrival);
+	return 0;
+}
+
+/* Takes what has come, a few at most. */
+fiber_fn static struct err accept_some(const struct acceptor *acceptor)
+{
+	for (int n = 0; n < BATCH; n++) {
+		int error = accept_one(acceptor);
+
+		switch (error) {
+		case 0:
+			break;
+		case EAGAIN:
+			return ok();
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			if (time_to_log(&state.pause_logged))
+				log_error("accepting pauses", f_text("detail", strerror(error)),
+					f_text("advice", "raise the limit of open files, or lower "
+							 "limits.sessions"));
+			return wait_sleep(PAUSE);
+		case EBADF:
+		case EINVAL:
+		case ENOTSOCK:
+		case EOPNOTSUPP:
+			fatal("accept: %s", strerror(error));
+		default: /* that connection failed before it was taken (accept(2)) */
+			break;
+		}
+	}
+	return ok();
+}
+
+fiber_fn static void acceptor_main(void *arg)
+{
+	struct acceptor *acceptor = arg;
+	struct fd_wait *wait = fd_wait_new(acceptor->fd);
+	struct err e;
+
+	do {
+		e = fd_wait_for(wait, UV_READABLE);
+		if (!failed(e))
+			e = accept_some(acceptor);
+	} while (!failed(e));
+	if (e.scope != ERR_CANCELED)
+		fatal("accepting: %s", e.detail);
+	fd_wait_free(wait);
+	(void)close(acceptor->fd);
+	free(acceptor);
+	if (--state.open == 0)
+		state.stopped();
+}
+
+void accept_start(
+	const struct service *service, const struct listen_set *listen, void (*stopped)(void))
+{
+	state.open = listen->n;
+	state.stopped = stopped;
+	for (size_t i = 0; i < listen->n; i++) {
+		struct acceptor *acceptor = mem_zalloc(1, sizeof(*acceptor));
+
+		acceptor->service = service;
+		acceptor->fd = listen->sockets[i].fd;
+		acceptor->listener = listen->sockets[i].listener;
+		acceptor->next = state.acceptors;
+		state.acceptors = acceptor;
+		acceptor->fiber = fiber_spawn("accept", acceptor_main, acceptor);
+	}
+}
+
+void accept_stop(void)
+{
+	struct acceptor *next;
+
+	for (struct acceptor *a = state.acceptors; a; a = next) {
+		next = a->next;
+		fiber_cancel(a->fiber);
+	}
+	state.acceptors = NULL;
+}

@@ -1,0 +1,64 @@
+/*
+ * crew - the worker processes as the master sees them: forks them, hears from them, replaces those
+ * that die, tells them to end. Logs.
+ *
+ * A worker serves from the octet it sends over its pipe until it closes that pipe. Those that die
+ * soon after their start are replaced later and later, so that a crash loop costs nothing.
+ */
+#ifndef POPGATE_CREW_H
+#define POPGATE_CREW_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proxy/generation.h"
+
+struct crew_member {
+	pid_t pid;
+	unsigned generation;
+	int status_fd; /* -1: it accepts no more */
+	bool ready;
+	bool told;        /* to end */
+	uint64_t started; /* crew_now */
+};
+
+struct crew {
+	struct crew_member *members;
+	size_t n;
+	uint64_t spawn_at; /* none is forked before */
+	uint64_t delay;    /* of the latest replacement */
+};
+
+/* Milliseconds of the monotonic clock. */
+uint64_t crew_now(void);
+
+/* Forks what the generation lacks of `wanted` workers that accept, unless it is too early. Returns
+ * in the master; in a child it runs the worker and exits. private_fd: the master's, closed there.
+ */
+void crew_fill(
+	struct crew *crew, const struct generation *generation, unsigned wanted, int private_fd);
+/* When crew_fill should be called again; UINT64_MAX: no need. */
+uint64_t crew_next_fill(const struct crew *crew, unsigned generation, unsigned wanted);
+
+/* Fills in crew->n entries for poll; crew_hear takes the answer, before the crew changes. */
+void crew_poll_set(const struct crew *crew, struct pollfd *fds);
+void crew_hear(struct crew *crew, const struct pollfd *fds);
+
+/* Takes note of the children that ended: logs, sweeps their sessions, counts. */
+void crew_reap(struct crew *crew);
+
+/* Workers of the generation that serve. */
+unsigned crew_serving(const struct crew *crew, unsigned generation);
+/* Workers of other generations that accept still. */
+unsigned crew_outdated(const struct crew *crew, unsigned generation);
+/* Tells the workers of other generations to let their sessions finish and end. */
+void crew_retire_others(struct crew *crew, unsigned generation);
+/* Tells all to end. */
+void crew_signal(struct crew *crew, int signal_number);
+
+void crew_done(struct crew *crew);
+
+#endif

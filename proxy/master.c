@@ -1,0 +1,289 @@
+#include "proxy/master.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "proxy/config_notes.h"
+#include "proxy/crew.h"
+#include "proxy/generation.h"
+#include "proxy/login/throttle.h"
+#include "proxy/runtime/fatal.h"
+#include "proxy/runtime/log.h"
+#include "proxy/service/session_table.h"
+#include "proxy/service/stats.h"
+#include "proxy/worker.h"
+
+/* Room in the session table, in multiples of what the start needs: for reloads that raise
+ * limits.sessions, and for workers that let their sessions finish after reloads. */
+#define SESSIONS_HEADROOM 2
+#define WORKERS_HEADROOM  8
+#define WORKERS_MIN       64
+/* Descriptors of a session (client, server) and of a worker itself. */
+#define FILES_PER_SESSION 2
+#define FILES_OF_WORKER   256
+/* How long after shutdown_grace a worker that still lives is killed, in milliseconds. */
+#define KILL_AFTER 5000
+
+struct master {
+	const char *file;
+	struct generation generation;
+	struct crew crew;
+	struct pollfd *fds;
+	int signals; /* a signalfd */
+	unsigned wanted;
+	uint64_t session_room;
+	uint64_t grace;  /* the longest of all generations, ms */
+	bool ready_due;  /* the line "ready" is still to come */
+	bool reload_due; /* and so is "reload done" */
+	bool draining, forced;
+	uint64_t kill_at; /* while draining */
+};
+
+static unsigned count_cores(void)
+{
+	cpu_set_t set;
+
+	/* Only those we may run on: a container may have fewer than the machine. */
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	return 1;
+}
+
+static unsigned wanted_workers(const struct config *config)
+{
+	return config->workers == WORKERS_AUTO ? count_cores() : config->workers;
+}
+
+static void raise_open_files(const struct config *config)
+{
+	uint64_t needed = config->limits.sessions * FILES_PER_SESSION + FILES_OF_WORKER;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < needed)
+		log_warning("few open files", f_uint("allowed", limit.rlim_cur),
+			f_uint("needed", needed),
+			f_text("advice",
+				"raise the hard limit of open files, or lower limits.sessions"));
+}
+
+/* The sockets that old (may be NULL) did not have. */
+static void log_listening(const struct generation *g, const struct listen_set *old)
+{
+	for (size_t i = 0; i < g->listen.n; i++) {
+		const struct listen_socket *s = &g->listen.sockets[i];
+		bool known = false;
+
+		for (size_t j = 0; old && j < old->n; j++)
+			known |= old->sockets[j].fd == s->fd;
+		if (!known)
+			log_info("listening",
+				f_text("listener", g->config->listeners[s->listener].name),
+				f_text("address", s->text));
+	}
+}
+
+/* What follows from the settings of a new generation, beyond its own parts. */
+static void adopt(struct master *m, const struct generation *g)
+{
+	const struct config *config = g->config;
+
+	log_setup(config->log.format, config->log.level);
+	m->wanted = wanted_workers(config);
+	if (config->shutdown_grace > m->grace)
+		m->grace = config->shutdown_grace;
+	raise_open_files(config);
+}
+
+/* Signals are read, never delivered: nothing here is interrupted at a wrong moment. */
+static int open_signals(void)
+{
+	sigset_t set;
+	int fd;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigaddset(&set, WORKER_RETIRE);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		fatal("signalfd: %m");
+	return fd;
+}
+
+static bool start(struct master *m)
+{
+	struct config_notes notes = { 0 };
+	struct err e = generation_open(m->file, config_notes_add, &notes, NULL, &m->generation);
+	const struct config *config = m->generation.config;
+
+	if (failed(e)) {
+		config_notes_print(&notes);
+		(void)fprintf(stderr, "popgate: %s\n", e.detail);
+		return false;
+	}
+	adopt(m, &m->generation);
+	config_notes_log(&notes);
+	m->session_room = config->limits.sessions * SESSIONS_HEADROOM;
+	session_table_map(m->session_room, m->wanted * WORKERS_HEADROOM + WORKERS_MIN);
+	stats_map(config);
+	throttle_map();
+	log_info("starting", f_text("version", POPGATE_VERSION), f_int("pid", getpid()),
+		f_uint("workers", m->wanted), f_text("configuration", m->file));
+	log_listening(&m->generation, NULL);
+	m->ready_due = true;
+	return true;
+}
+
+static void reload(struct master *m)
+{
+	struct config_notes notes = { 0 };
+	struct generation old = m->generation, next;
+	struct err e = generation_open(m->file, config_notes_add, &notes, &old, &next);
+
+	config_notes_log(&notes);
+	if (failed(e)) {
+		stats_global_add(STAT_RELOAD_FAILURES, 1);
+		log_error("reload refused", f_err(e),
+			f_text("effect", "everything goes on as before"));
+		return;
+	}
+	stats_global_add(STAT_RELOADS, 1);
+	stats_extend(next.config);
+	adopt(m, &next);
+	if (next.config->limits.sessions > m->session_room)
+		log_warning(
+			"limits.sessions needs a restart", f_uint("until_then", m->session_room));
+	log_listening(&next, &old.listen);
+	generation_close(&old, &next);
+	m->generation = next;
+	m->crew.spawn_at = 0;
+	m->reload_due = true;
+}
+
+/* Once the workers of this generation serve, the others need not. */
+static void settle(struct master *m)
+{
+	unsigned generation = m->generation.number;
+
+	if (crew_serving(&m->crew, generation) < m->wanted)
+		return;
+	crew_retire_others(&m->crew, generation);
+	if (crew_outdated(&m->crew, generation) > 0)
+		return;
+	if (m->ready_due)
+		log_info("ready", f_uint("workers", m->wanted));
+	else if (m->reload_due)
+		log_info("reload done", f_uint("workers", m->wanted),
+			f_uint("generation", generation));
+	m->ready_due = m->reload_due = false;
+}
+
+static void drain(struct master *m)
+{
+	log_info("draining", f_uint("sessions", session_table_count()),
+		f_uint("grace_s", m->grace / 1000));
+	m->draining = true;
+	m->kill_at = crew_now() + m->grace + KILL_AFTER;
+	listen_close(&m->generation.listen, NULL);
+	crew_signal(&m->crew, WORKER_DRAIN);
+}
+
+static void force(struct master *m, const char *why)
+{
+	log_warning("sessions cut off", f_uint("sessions", session_table_count()),
+		f_text("reason", why));
+	m->forced = true;
+	m->kill_at = UINT64_MAX;
+	crew_signal(&m->crew, SIGKILL);
+}
+
+static void handle_signal(struct master *m, uint32_t signal_number)
+{
+	switch (signal_number) {
+	case SIGHUP:
+		if (!m->draining)
+			reload(m);
+		break;
+	case SIGINT:
+	case SIGTERM:
+		if (m->draining)
+			force(m, "asked twice to end");
+		else
+			drain(m);
+		break;
+	default:
+		break;
+	}
+}
+
+static void read_signals(struct master *m)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		handle_signal(m, info.ssi_signo);
+}
+
+static int poll_timeout(const struct master *m)
+{
+	uint64_t at = m->draining ? m->kill_at
+				  : crew_next_fill(&m->crew, m->generation.number, m->wanted);
+	uint64_t now = crew_now();
+
+	if (at == UINT64_MAX)
+		return -1;
+	if (at <= now)
+		return 0;
+	return at - now < INT_MAX ? (int)(at - now) : INT_MAX;
+}
+
+static void turn(struct master *m)
+{
+	m->fds = mem_resize(m->fds, m->crew.n + 1, sizeof(*m->fds));
+	crew_poll_set(&m->crew, m->fds);
+	m->fds[m->crew.n] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
+	if (poll(m->fds, m->crew.n + 1, poll_timeout(m)) < 0 && errno != EINTR)
+		fatal("poll: %m");
+	crew_hear(&m->crew, m->fds);
+	crew_reap(&m->crew);
+	read_signals(m);
+	if (m->draining && !m->forced && crew_now() >= m->kill_at)
+		force(m, "workers did not end in time");
+}
+
+int master_run(const char *file)
+{
+	struct master m = { .file = file, .signals = open_signals() };
+
+	if (!start(&m)) {
+		(void)close(m.signals);
+		return 2;
+	}
+	while (!m.draining || m.crew.n > 0) {
+		if (!m.draining) {
+			crew_fill(&m.crew, &m.generation, m.wanted, m.signals);
+			settle(&m);
+		}
+		turn(&m);
+	}
+	log_info("stopped");
+	crew_done(&m.crew);
+	free(m.fds);
+	generation_close(&m.generation, NULL);
+	(void)close(m.signals);
+	return m.forced ? 1 : 0;
+}

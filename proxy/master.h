@@ -1,0 +1,18 @@
+/*
+ * master - the process that the operator starts: reads the configuration, binds the sockets, forks
+ * the workers, handles signals. Single-threaded, without a loop of libuv and without a registry, so
+ * that it may fork at any time. It stays who it was started as, to be able to reload.
+ *
+ * SIGHUP: load the file anew; if it is good, new workers serve and the old ones let their sessions
+ * finish; if it is bad, say why and change nothing. SIGTERM, SIGINT: drain for shutdown_grace and
+ * end; the second one ends at once. SIGUSR1: reserved, ignored.
+ * A reload cannot give the session table more than twice the room of the start.
+ */
+#ifndef POPGATE_MASTER_H
+#define POPGATE_MASTER_H
+
+/* Runs the gateway. Returns the exit status: 0 after an orderly end, 1 when sessions had to be cut
+ * off by force, 2 when it could not start (standard error says why). */
+int master_run(const char *file);
+
+#endif

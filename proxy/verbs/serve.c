@@ -1,0 +1,51 @@
+#include <getopt.h>
+#include <stdio.h>
+
+#include "proxy/master.h"
+#include "proxy/verbs/common.h"
+#include "proxy/verbs/verbs.h"
+
+static const char help[] =
+	"Usage: popgate serve [-c FILE]\n"
+	"\n"
+	"Runs the gateway in the foreground. The log goes to standard error; the line \"ready\"\n"
+	"says that it serves.\n"
+	"\n"
+	"  SIGHUP           loads the configuration and the certificates anew; sessions go on.\n"
+	"                   A file with mistakes changes nothing, the log says why\n"
+	"  SIGTERM, SIGINT  accepts no more, lets sessions go on for shutdown_grace, ends;\n"
+	"                   a second one ends at once\n"
+	"\n" VERB_CONFIG_HELP "  -h, --help              this text\n"
+	"\n"
+	"Exit status: 0 ended as asked; 1 sessions had to be cut off by force; 2 it could not\n"
+	"start: mistakes in the configuration, an address that cannot be listened on, or\n"
+	"wrong usage.\n";
+
+static const struct option options[] = {
+	{"config", required_argument, NULL, 'c' },
+	{ "help",    no_argument, NULL, 'h' },
+	{ 0      },
+};
+
+int verb_serve(int argc, char **argv)
+{
+	const char *file = NULL;
+	int option;
+
+	optind = 1;
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return VERB_DONE;
+		default:
+			return VERB_USAGE;
+		}
+	}
+	if (optind < argc)
+		return verb_usage("serve", "unexpected argument '%s'", argv[optind]);
+	return master_run(verb_config_file(file));
+}
