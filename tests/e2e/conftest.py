@@ -221,7 +221,7 @@ def own_dovecot(directory, certificate):
     running = []
     folders = itertools.count()
 
-    def start(**options) -> Dovecot:
+    def start(certificate=certificate, **options) -> Dovecot:
         server = Dovecot(directory / f"dovecot{next(folders)}", certificate, **options)
         running.append(server)
         return server.start()

@@ -2,9 +2,10 @@
 
 import pytest
 
-from conftest import WITHOUT_UIDPLUS
 from support import corpus
+from support.dovecot import fetch_all
 from support.maildir import Maildir
+from support.pop3 import Pop3
 from support.scripted_imap import ScriptedImap
 
 FIVE = [corpus.message(f"number {n}") for n in range(1, 6)]
@@ -13,12 +14,10 @@ FIVE = [corpus.message(f"number {n}") for n in range(1, 6)]
 @pytest.fixture(params=["with UIDPLUS", "without UIDPLUS"])
 def foreign(request, imap, dovecot):
     """Five messages, the second of which another client has flagged \\Deleted."""
-    server = dovecot
-    if request.param == "without UIDPLUS":
-        server = request.getfixturevalue("plain_dovecot")
-        assert "imap_capability" in WITHOUT_UIDPLUS
-    served = imap(FIVE, server=server)
-    served.user.client().logout()
+    without = request.param == "without UIDPLUS"
+    served = imap(FIVE, server=request.getfixturevalue("plain_dovecot") if without else dovecot)
+    with served.user.client() as client:
+        assert ("UIDPLUS" in client.capabilities) != without
     served.user.flag(2, r"\Deleted")
     return served
 
@@ -93,8 +92,6 @@ def test_on_delete_trash_moves(either):
         client.quit()
     if hasattr(served, "user"):
         assert served.user.uids() == [1, 3, 4, 5]
-        from support.dovecot import fetch_all
-
         with served.user.client("Trash") as other:
             assert [octets for _, octets in fetch_all(other)] == [FIVE[1]]
     else:
@@ -179,8 +176,6 @@ def scripted(gateway):
 
 
 def login(running):
-    from support.pop3 import Pop3
-
     return Pop3(running.port()).login("joe@x.example", "sEcReT of joe")
 
 

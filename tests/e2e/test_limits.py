@@ -1,0 +1,107 @@
+"""Limits: sessions in all, per address, per user; each refusal has a text and ends."""
+
+import os
+import signal
+
+import pytest
+
+from conftest import LOGIN
+from support.gateway import PASSWORD
+
+
+def greeting(served, **options) -> str:
+    with served.connect(greet=False, **options) as client:
+        return client.reply()
+
+
+def test_sessions_in_all(local):
+    served = local(limits={"sessions": 2})
+    with served.session() as one, served.session(source="127.0.0.2") as two:
+        with served.connect(greet=False, source="127.0.0.3") as third:
+            assert third.reply().startswith("-ERR [SYS/TEMP] ")
+            third.closed()
+        one.ok("NOOP")
+        two.ok("NOOP")
+        one.quit()
+        served.gateway.wait("session closed", login=LOGIN)
+        with served.session() as next_one:
+            next_one.quit()
+
+
+def test_sessions_in_all_count_over_all_workers(local):
+    served = local(workers=2, limits={"sessions": 4})
+    clients = [served.session() for _ in range(4)]
+    assert greeting(served).startswith("-ERR ")
+    for client in clients:
+        client.quit()
+
+
+def test_sessions_per_address(local):
+    served = local(limits={"sessions_per_address": 2})
+    with served.session() as one, served.session():
+        assert greeting(served).startswith("-ERR [SYS/TEMP] ")
+        assert greeting(served, source="127.0.0.2").startswith("+OK")
+        one.quit()
+
+
+def test_refusal_on_the_tls_listener_comes_under_tls(local):
+    served = local(limits={"sessions": 1})
+    with served.session():
+        assert greeting(served, listener="pop3s", tls=served.tls).startswith("-ERR [SYS/TEMP] ")
+
+
+def test_sessions_per_user(either):
+    served = either(tenant={"sessions_per_user": 2})
+    with served.session() as one, served.session():
+        with served.connect() as third:
+            third.ok(f"USER {served.login}")
+            answer = third.err(f"PASS {served.password}")
+            assert answer.startswith(("[IN-USE] ", "[SYS/TEMP] ")), answer
+        one.quit()
+    served.gateway.wait("session closed", 1, login=served.login)
+
+
+def test_slots_of_a_killed_worker_are_given_back(local):
+    served = local(limits={"sessions": 1})
+    client = served.session()
+    (worker,) = served.gateway.workers()
+    os.kill(worker, signal.SIGKILL)
+    client.rest()
+    client.close()
+    served.gateway.wait("ready")
+    # The master may still be about to sweep: until then the refusal is a clear one.
+    while True:
+        with served.connect(greet=False) as again:
+            answer = again.reply()
+            if answer.startswith("+OK"):
+                again.login(LOGIN, PASSWORD).quit()
+                return
+            assert answer.startswith("-ERR [SYS/TEMP]")
+
+
+def test_sessions_that_never_log_in_give_their_slots_back(local):
+    served = local(limits={"sessions": 3}, timeouts={"login": "1s"})
+    clients = [served.connect() for _ in range(3)]
+    for client in clients:
+        client.rest()
+    with served.session() as client:
+        client.quit()
+
+
+@pytest.mark.parametrize("part", ["user", "address"])
+def test_login_failures_delay_the_next_answer_not_others(local, maildir_tenant, part):
+    """The delay of one address or login holds nobody else up: no time is asserted, the other's
+    session runs to its end while the failure still waits for its answer."""
+    maildir_tenant.add_user("ann@local.example")
+    maildir_tenant.maildir("ann")
+    served = local(limits={"failure_delay": "1h"})
+    with served.connect() as slow:
+        slow.ok(f"USER {LOGIN}")
+        slow.send(b"PASS sEcReT wrong\r\n")
+        served.gateway.wait("login failed", login=LOGIN)
+        login = LOGIN if part == "address" else "ann@local.example"
+        with served.connect(source="127.0.0.7") as other:
+            other.login(login, PASSWORD).quit()
+        slow.socket.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            slow.socket.recv(1)
