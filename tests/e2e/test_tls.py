@@ -64,7 +64,7 @@ def test_sighup_reloads_certificates_and_running_sessions_go_on(local, ca, tls, 
         shutil.copy(second.certificate, certificate)
         shutil.copy(second.key, key)
         served.gateway.reload()
-        served.gateway.wait("ready", 2)
+        served.gateway.wait("reload done")
         with served.secure() as other:
             assert names(other) == {"localhost", "second.example"}
             other.quit()
