@@ -22,10 +22,10 @@ static const char help[] =
 	"Exit status: 0 no mistake; 2 mistakes, or wrong usage.\n";
 
 static const struct option options[] = {
-	{"config",     required_argument, NULL, 'c' },
-	{ "quiet",        no_argument, NULL, 'q' },
-	{ "help",           no_argument, NULL, 'h' },
-	{ 0},
+	{ "config", required_argument, NULL, 'c' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
 };
 
 int verb_check(int argc, char **argv)
