@@ -133,9 +133,9 @@ static void on_uv_timer(uv_timer_t *uv)
 void clock_advance(uint64_t milliseconds)
 {
 	clock_state.offset += milliseconds;
-	/* What uv was started for is that much nearer now. */
-	if (clock_state.count > 0)
-		clock_state.uv_at = CLOCK_NEVER;
+	/* uv goes by the real clock, so in ours it fires that much later. */
+	if (clock_state.uv_at != CLOCK_NEVER)
+		clock_state.uv_at += milliseconds;
 	fire_due();
 }
 
