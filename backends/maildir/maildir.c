@@ -121,6 +121,6 @@ const struct backend_ops maildir_backend = {
 	.open = maildir_open,
 	.list = maildir_list,
 	.fetch = maildir_fetch,
-	.update = maildir_update,
+	.update = maildir_update_messages,
 	.close = maildir_close,
 };

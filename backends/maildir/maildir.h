@@ -41,7 +41,7 @@ fiber_fn struct err maildir_list(
 	struct backend *backend, struct arena *mem, struct backend_listing *ret);
 fiber_fn struct err maildir_fetch(struct backend *backend, const struct backend_message *message,
 	enum fetch_part part, uint64_t lines, struct sink *out);
-fiber_fn struct err maildir_update(
+fiber_fn struct err maildir_update_messages(
 	struct backend *backend, const struct backend_update *update, enum removal_result *results);
 
 #endif

@@ -245,7 +245,7 @@ static fiber_fn struct err mark_and_remove(struct updating *u)
 	return u->e;
 }
 
-fiber_fn struct err maildir_update(
+fiber_fn struct err maildir_update_messages(
 	struct backend *backend, const struct backend_update *update, enum removal_result *results)
 {
 	cleanup(updating_cleanup) struct updating *u = mem_zalloc(1, sizeof *u);

@@ -48,9 +48,9 @@ static void lists_messages_only(void **state)
 	put(w, "cur/.hidden", "x");
 	put(w, "tmp/1700000002.b", "x");
 	put(w, "dovecot-uidlist", "x");
-	assert_int_equal(mkdir(full(w, "cur/1700000003.dir"), 0755), 0);
-	assert_int_equal(mkfifo(full(w, "cur/1700000004.fifo"), 0644), 0);
-	assert_int_equal(symlink("1700000001.a:2,", full(w, "cur/1700000005.link")), 0);
+	assert_int_equal(mkdir(full(w, "cur/1700000003.dir,W=1"), 0755), 0);
+	assert_int_equal(mkfifo(full(w, "cur/1700000004.fifo,W=1"), 0644), 0);
+	assert_int_equal(symlink("1700000001.a:2,", full(w, "cur/1700000005.link,W=1")), 0);
 	list(w);
 	assert_int_equal(w->listing.n, 1);
 	assert_string_equal(w->listing.messages[0].key, "1700000001.a");
