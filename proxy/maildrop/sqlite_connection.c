@@ -166,7 +166,7 @@ static struct err use_wal(struct connection *connection, int busy_timeout)
 static struct err check_version(struct connection *connection, int *ret)
 {
 	struct err e;
-	int version, id, objects;
+	int version = 0, id = 0, objects = 0;
 
 	if (failed(e = query_integer(connection, "PRAGMA user_version", &version)))
 		return e;
@@ -190,7 +190,7 @@ static struct err upgrade(struct connection *connection)
 {
 	struct err e;
 	char set_version[48];
-	int version;
+	int version = 0;
 
 	/* Looked at again under the write lock: another process may have been first. */
 	if (failed(e = execute(connection, "BEGIN IMMEDIATE")))
@@ -209,7 +209,7 @@ static struct err upgrade(struct connection *connection)
 static struct err prepare_schema(struct connection *connection, int busy_timeout)
 {
 	struct err e;
-	int version;
+	int version = 0;
 
 	sqlite3_busy_timeout(connection->db, busy_timeout);
 	/* Before anything is changed in what may be someone else's file. */

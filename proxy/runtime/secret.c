@@ -66,7 +66,7 @@ struct err secret_from_file(const char *path, struct secret **ret)
 {
 	struct secret *raw cleanup(secret_cleanup) = secret_alloc(SECRET_MAX + 3);
 	struct err e;
-	size_t n;
+	size_t n = 0;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
