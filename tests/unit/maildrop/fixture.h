@@ -1,0 +1,103 @@
+/*
+ * fixture - a mail store in memory with a scripted backend, registries in a temporary folder, and
+ * sessions on them.
+ *
+ * What suspends runs in a fiber of its own and is waited for, so that assertions stay on the main
+ * stack.
+ */
+#ifndef POPGATE_TEST_MAILDROP_FIXTURE_H
+#define POPGATE_TEST_MAILDROP_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proxy/maildrop/maildrop.h"
+
+/* The mail of one user, shared by the sessions on it. */
+struct mail {
+	struct backend_message *messages;
+	size_t n, room;
+	struct arena *arena;
+};
+
+/* Appends; in the order of arrival and UID. */
+void mail_add_imap(struct mail *mail, uint16_t folder, uint32_t uidvalidity, uint32_t uid);
+void mail_add_maildir(struct mail *mail, uint16_t folder, const char *key, int64_t arrival);
+/* The message at that place disappears. */
+void mail_remove(struct mail *mail, size_t at);
+void mail_done(struct mail *mail);
+
+/* How the backend behaves and what it was asked. Zero: everything works. */
+struct script {
+	struct err list_error, fetch_error, update_error;
+	const enum removal_result *results; /* by position in remove; NULL: all are done */
+	bool forgetful;                     /* claims removals without doing them */
+	unsigned updates;                   /* calls */
+	struct backend_update asked;        /* the last one, its arrays copied */
+};
+
+struct session {
+	struct tenant tenant; /* settings may be changed before session_open */
+	struct account account;
+	struct script script;
+	struct arena *arena;
+	struct maildrop *drop;
+	struct maildrop_outcome outcome;
+	struct {
+		struct backend backend;
+		struct mail *mail;
+		const struct backend_message *listed;
+	} backend;
+};
+
+/* A session of user@example at a tenant with default settings. */
+void session_init(struct session *session, enum store_kind store, struct mail *mail);
+struct err session_open(struct session *session, struct registry *registry);
+struct err session_fetch(struct session *session, size_t number, enum fetch_part part);
+struct err session_update(struct session *session);
+void session_done(struct session *session);
+/* "id id id": the unique-ids of all numbers, in the session's arena. */
+const char *session_ids(const struct session *session);
+
+/* Runs job(arg) in a fiber until it is over. */
+void in_fiber(void (*job)(void *arg), void *arg);
+
+struct err load(struct registry *registry, const struct registry_maildrop *maildrop,
+	registry_visit *visit, void *arg);
+struct err change(struct registry *registry, const struct registry_maildrop *maildrop,
+	registry_visit *visit, registry_plan *plan, void *arg);
+
+/* A new temporary folder; the path of a file in it. Removed with all its files by folder_remove. */
+struct folder {
+	char path[64];
+	char database[96];
+};
+void folder_make(struct folder *folder);
+void folder_remove(const struct folder *folder);
+
+struct registry *registry_at(const struct folder *folder);
+/* Runs SQL behind the registry's back; returns the first column of the first row, or 0. */
+int64_t sql(const struct folder *folder, const char *text);
+/* The sum of the sizes and the times of the database's files: moves with every write. */
+uint64_t folder_fingerprint(const struct folder *folder);
+
+#define assert_ok(expression)                                                                      \
+	do {                                                                                       \
+		struct err assert_e = (expression);                                                \
+		if (failed(assert_e))                                                              \
+			fail_msg("%s: %s", err_scope_name(assert_e.scope), assert_e.detail);       \
+	} while (0)
+/* Fails with that scope, and the detail holds the text. */
+#define assert_error(expression, expected, text)                                                   \
+	do {                                                                                       \
+		struct err assert_e = (expression);                                                \
+		assert_string_equal(err_scope_name(assert_e.scope), err_scope_name(expected));     \
+		if (!strstr(assert_e.detail, (text)))                                              \
+			fail_msg("detail: %s", assert_e.detail);                                   \
+	} while (0)
+
+#endif
