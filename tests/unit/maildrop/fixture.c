@@ -362,3 +362,20 @@ uint64_t folder_fingerprint(const struct folder *folder)
 	}
 	return ret;
 }
+
+void check_ok(struct err e, const char *file, int line)
+{
+	if (!failed(e))
+		return;
+	print_error("%s: %s\n", err_scope_name(e.scope), e.detail);
+	_fail(file, line);
+}
+
+void check_error(
+	struct err e, enum err_scope expected, const char *text, const char *file, int line)
+{
+	if (e.scope == expected && strstr(e.detail, text))
+		return;
+	print_error("%s: %s\n", err_scope_name(e.scope), e.detail);
+	_fail(file, line);
+}

@@ -85,19 +85,13 @@ int64_t sql(const struct folder *folder, const char *text);
 /* The sum of the sizes and the times of the database's files: moves with every write. */
 uint64_t folder_fingerprint(const struct folder *folder);
 
-#define assert_ok(expression)                                                                      \
-	do {                                                                                       \
-		struct err assert_e = (expression);                                                \
-		if (failed(assert_e))                                                              \
-			fail_msg("%s: %s", err_scope_name(assert_e.scope), assert_e.detail);       \
-	} while (0)
+/* Functions and not only macros: a struct err per assertion would swell the frames. */
+void check_ok(struct err e, const char *file, int line);
+void check_error(
+	struct err e, enum err_scope expected, const char *text, const char *file, int line);
+#define assert_ok(expression) check_ok((expression), __FILE__, __LINE__)
 /* Fails with that scope, and the detail holds the text. */
 #define assert_error(expression, expected, text)                                                   \
-	do {                                                                                       \
-		struct err assert_e = (expression);                                                \
-		assert_string_equal(err_scope_name(assert_e.scope), err_scope_name(expected));     \
-		if (!strstr(assert_e.detail, (text)))                                              \
-			fail_msg("detail: %s", assert_e.detail);                                   \
-	} while (0)
+	check_error((expression), (expected), (text), __FILE__, __LINE__)
 
 #endif

@@ -8,6 +8,7 @@
 static struct folder folder;
 static struct registry *registry;
 static struct mail mail;
+static struct session session;
 
 static int set_up(void **state)
 {
@@ -32,20 +33,18 @@ static void restart(void)
 	registry = registry_at(&folder);
 }
 
-/* One whole session with changed settings; its ids in order of number must be these. */
-static void assert_ids_with(struct session *session, struct registry *with, const char *expected)
+/* The whole of the session that was set up; its ids in order of number must be these. */
+static void assert_ids_with(struct registry *with, const char *expected)
 {
-	assert_ok(session_open(session, with));
-	assert_string_equal(session_ids(session), expected);
-	session_done(session);
+	assert_ok(session_open(&session, with));
+	assert_string_equal(session_ids(&session), expected);
+	session_done(&session);
 }
 
 static void assert_ids(enum store_kind store, const char *expected)
 {
-	struct session session;
-
 	session_init(&session, store, &mail);
-	assert_ids_with(&session, registry, expected);
+	assert_ids_with(registry, expected);
 }
 
 static void imap_ids_are_computed(void **state)
@@ -71,25 +70,23 @@ static void imap_ids_are_computed(void **state)
 static void imap_folders_do_not_collide(void **state)
 {
 	const char *also[] = { "Junk", "Other" }, *turned[] = { "Other", "Junk" };
-	struct session session;
 
 	(void)state;
 	for (uint16_t i = 0; i < 3; i++)
 		mail_add_imap(&mail, i, 1, 1);
 	session_init(&session, STORE_IMAP, &mail);
 	session.tenant.maildrop.also = (struct string_list){ also, 2 };
-	assert_ids_with(&session, NULL, "4294967297 " JUNK_ID " " OTHER_ID);
+	assert_ids_with(NULL, "4294967297 " JUNK_ID " " OTHER_ID);
 	/* The folder's name makes the id, not its place in the configuration. */
 	session_init(&session, STORE_IMAP, &mail);
 	session.tenant.maildrop.also = (struct string_list){ turned, 2 };
-	assert_ids_with(&session, NULL, "4294967297 " OTHER_ID " " JUNK_ID);
+	assert_ids_with(NULL, "4294967297 " OTHER_ID " " JUNK_ID);
 }
 
 /* Found by trying: the SHA-256 of both begins alike. */
 static void folders_that_would_collide_are_refused(void **state)
 {
 	const char *also[] = { "Folder5103", "Folder5948" };
-	struct session session;
 
 	(void)state;
 	session_init(&session, STORE_IMAP, &mail);
@@ -99,7 +96,7 @@ static void folders_that_would_collide_are_refused(void **state)
 	/* Names make no difference to a Maildir's ids. */
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.tenant.maildrop.also = (struct string_list){ also, 2 };
-	assert_ids_with(&session, NULL, "");
+	assert_ids_with(NULL, "");
 }
 
 static void maildir_numbers_in_order_of_arrival(void **state)
@@ -121,7 +118,6 @@ static void maildir_numbers_in_order_of_arrival(void **state)
 static void settings_do_not_change_ids(void **state)
 {
 	const char *also[] = { "Junk" };
-	struct session session;
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
@@ -129,12 +125,12 @@ static void settings_do_not_change_ids(void **state)
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.tenant.maildrop.max_messages = 2;
 	session.tenant.maildrop.order = ORDER_NEWEST_FIRST;
-	assert_ids_with(&session, registry, "4 3");
+	assert_ids_with(registry, "4 3");
 	assert_ids(STORE_MAILDIR, "1 2 3 4");
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.tenant.maildrop.also = (struct string_list){ also, 1 };
 	mail_add_maildir(&mail, 1, "a", 1); /* the same name, in another folder */
-	assert_ids_with(&session, registry, "5 1 2 3 4");
+	assert_ids_with(registry, "5 1 2 3 4");
 	/* Junk is not listed now; that is no reason to forget its numbers. */
 	mail_remove(&mail, 4);
 	mail_add_maildir(&mail, 0, "e", 20);
@@ -142,20 +138,18 @@ static void settings_do_not_change_ids(void **state)
 	mail_add_maildir(&mail, 1, "a", 1);
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.tenant.maildrop.also = (struct string_list){ also, 1 };
-	assert_ids_with(&session, registry, "5 1 2 3 4 6");
+	assert_ids_with(registry, "5 1 2 3 4 6");
 	/* A login that opens the other folder as its main one sees the same ids. */
 	while (mail.n)
 		mail_remove(&mail, 0);
 	mail_add_maildir(&mail, 0, "a", 1);
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.account.folder = "Junk";
-	assert_ids_with(&session, registry, "5");
+	assert_ids_with(registry, "5");
 }
 
 static void deleted_newest_is_not_reused(void **state)
 {
-	struct session session;
-
 	(void)state;
 	mail_add_maildir(&mail, 0, "a", 10);
 	mail_add_maildir(&mail, 0, "b", 20);
@@ -233,35 +227,31 @@ static void overlooked_message_keeps_its_id(void **state)
 
 static void users_have_numbers_of_their_own(void **state)
 {
-	struct session session;
-
 	(void)state;
 	mail_add_maildir(&mail, 0, "a", 10);
 	assert_ids(STORE_MAILDIR, "1");
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.account.login = "other@example";
-	assert_ids_with(&session, registry, "1");
+	assert_ids_with(registry, "1");
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.tenant.name = "second";
-	assert_ids_with(&session, registry, "1");
+	assert_ids_with(registry, "1");
 }
 
 static void without_registry_names_make_ids(void **state)
 {
 	const char *also[] = { "Junk" };
-	struct session session;
 
 	(void)state;
 	mail_add_maildir(&mail, 0, "17.M1P2.host,S=5", 10);
 	mail_add_maildir(&mail, 1, "17.M1P2.host,S=5", 20);
 	session_init(&session, STORE_MAILDIR, &mail);
 	session.tenant.maildrop.also = (struct string_list){ also, 1 };
-	assert_ids_with(&session, NULL, "17.M1P2.host~2CS=5 Junk/17.M1P2.host~2CS=5");
+	assert_ids_with(NULL, "17.M1P2.host~2CS=5 Junk/17.M1P2.host~2CS=5");
 }
 
 static void measured_size_is_remembered(void **state)
 {
-	struct session session;
 	uint64_t before;
 
 	(void)state;
@@ -305,8 +295,6 @@ static void measured_size_is_remembered(void **state)
 
 static void measured_size_of_a_lost_session_is_lost(void **state)
 {
-	struct session session;
-
 	(void)state;
 	mail_add_imap(&mail, 0, 1, 1);
 	session_init(&session, STORE_IMAP, &mail);
@@ -321,8 +309,6 @@ static void measured_size_of_a_lost_session_is_lost(void **state)
 
 static void registry_trouble_fails_the_login(void **state)
 {
-	struct session session;
-
 	(void)state;
 	mail_add_maildir(&mail, 0, "a", 10);
 	sql(&folder, "DROP TABLE message");
@@ -334,7 +320,6 @@ static void registry_trouble_fails_the_login(void **state)
 static void thousands_of_messages(void **state)
 {
 	const unsigned n = 20000;
-	struct session session;
 	char key[32];
 
 	(void)state;

@@ -8,7 +8,7 @@
 static struct folder folder;
 static struct registry *registry;
 static struct mail mail;
-static struct session session;
+static struct session session, next;
 
 static int set_up(void **state)
 {
@@ -43,7 +43,6 @@ static void assert_removed(size_t asked, size_t removed, size_t hidden)
 /* The uids that a new session shows. */
 static void assert_shown(const char *expected)
 {
-	struct session next;
 	struct buffer text = { 0 };
 
 	session_init(&next, STORE_IMAP, &mail);
@@ -249,8 +248,6 @@ static void hide_needs_a_registry(void **state)
 
 static void hide_in_a_maildir(void **state)
 {
-	struct session next;
-
 	(void)state;
 	mail_done(&mail);
 	for (int i = 0; i < 3; i++)
@@ -283,8 +280,6 @@ static void ignore(void **state)
 
 static void ignore_keeps_a_maildirs_numbers(void **state)
 {
-	struct session next;
-
 	(void)state;
 	mail_done(&mail);
 	mail_add_maildir(&mail, 0, "a", 10);

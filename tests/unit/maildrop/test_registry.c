@@ -125,18 +125,20 @@ static void unknown_maildrop_has_no_entries(void **state)
 
 static void entries_come_in_key_order(void **state)
 {
-	struct registry_entry other = maildir_entry("0", 9);
+	const struct registry_entry entries[] = {
+		{ .folder = 1, .key = "0", .number = 9, .size = REGISTRY_NO_SIZE },
+		maildir_entry("b", 2),
+		maildir_entry("a\xff\xfe", 4),
+		maildir_entry("aa", 1),
+		maildir_entry("B", 3),
+		imap_entry(7, 10),
+		imap_entry(7, 9),
+		imap_entry(UINT32_MAX, 1),
+	};
 
 	(void)state;
-	other.folder = 1;
-	assert_ok(keep(registry, other));
-	assert_ok(keep(registry, maildir_entry("b", 2)));
-	assert_ok(keep(registry, maildir_entry("a\xff\xfe", 4)));
-	assert_ok(keep(registry, maildir_entry("aa", 1)));
-	assert_ok(keep(registry, maildir_entry("B", 3)));
-	assert_ok(keep(registry, imap_entry(7, 10)));
-	assert_ok(keep(registry, imap_entry(7, 9)));
-	assert_ok(keep(registry, imap_entry(UINT32_MAX, 1)));
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
+		assert_ok(keep(registry, entries[i]));
 	assert_entries(registry, &user,
 		"0:0.0B n3\n0:0.0aa n1\n0:0.0a\xff\xfe n4\n0:0.0b n2\n"
 		"0:7.9 n0\n0:7.10 n0\n0:4294967295.1 n0\n1:0.00 n9\n");

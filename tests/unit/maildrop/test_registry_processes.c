@@ -20,6 +20,7 @@
 #define MAX_MESSAGES 100000
 
 static struct folder folder;
+static struct session session; /* of a child */
 
 static int set_up(void **state)
 {
@@ -69,13 +70,13 @@ static void end_child(struct child *child, int signal_expected)
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), signal_expected);
 }
 
-static void report(int out, const struct session *session, const struct mail *mail)
+static void report(int out, const struct mail *mail)
 {
-	for (size_t i = 1; i <= maildrop_count(session->drop); i++) {
+	for (size_t i = 1; i <= maildrop_count(session.drop); i++) {
 		char line[96];
 		/* The mail arrives in the order of its place, so number and place agree. */
 		int n = snprintf(line, sizeof(line), "%s %s\n", mail->messages[i - 1].key,
-			maildrop_unique_id(session->drop, i));
+			maildrop_unique_id(session.drop, i));
 
 		if (write(out, line, (size_t)n) != n)
 			_exit(3);
@@ -103,7 +104,6 @@ static void add_message(struct mail *mail, unsigned i)
 static void list_once(int out, unsigned arg)
 {
 	struct mail mail = { 0 };
-	struct session session;
 	struct registry *registry;
 
 	for (unsigned i = 0; i < KEYS - (arg % 2 ? 0 : KEYS / 2); i++)
@@ -111,7 +111,7 @@ static void list_once(int out, unsigned arg)
 	child_check(registry_sqlite_open(folder.database, 10000, &registry));
 	session_init(&session, STORE_MAILDIR, &mail);
 	child_check(session_open(&session, registry));
-	report(out, &session, &mail);
+	report(out, &mail);
 	session_done(&session);
 	registry_close(registry);
 	mail_done(&mail);
@@ -185,7 +185,6 @@ static void processes_agree_on_first_ids(void **state)
 static void live(int out, unsigned first)
 {
 	struct mail mail = { 0 };
-	struct session session;
 	struct registry *registry;
 
 	child_check(registry_sqlite_open(folder.database, 10000, &registry));
@@ -193,7 +192,7 @@ static void live(int out, unsigned first)
 		add_message(&mail, i);
 		session_init(&session, STORE_MAILDIR, &mail);
 		child_check(session_open(&session, registry));
-		report(out, &session, &mail);
+		report(out, &mail);
 		if (i % 3 == 2) {
 			maildrop_mark(session.drop, maildrop_count(session.drop));
 			child_check(session_update(&session));
@@ -208,7 +207,6 @@ static void live(int out, unsigned first)
 static void list_all(int out, unsigned n)
 {
 	struct mail mail = { 0 };
-	struct session session;
 	struct registry *registry;
 
 	for (unsigned i = 0; i < n; i++)
@@ -217,7 +215,7 @@ static void list_all(int out, unsigned n)
 	child_check(registry_sqlite_open(folder.database, 10000, &registry));
 	session_init(&session, STORE_MAILDIR, &mail);
 	child_check(session_open(&session, registry));
-	report(out, &session, &mail);
+	report(out, &mail);
 	session_done(&session);
 	registry_close(registry);
 	mail_done(&mail);
