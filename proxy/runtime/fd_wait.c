@@ -19,6 +19,8 @@ struct fd_wait *fd_wait_new(int fd)
 
 	wait->status = uv_poll_init(runtime_loop(), &wait->poll, fd);
 	wait->open = wait->status == 0;
+	if (wait->open)
+		uv_unref((uv_handle_t *)&wait->poll);
 	return wait;
 }
 
@@ -53,9 +55,12 @@ fiber_fn struct err fd_wait_for(struct fd_wait *wait, int events)
 	if (wait->status != 0)
 		return err_make(
 			ERR_TEMP, "cannot poll a descriptor: %s", uv_strerror(wait->status));
+	/* Only a wait keeps the loop alive, not a poll left started behind it. */
+	uv_ref((uv_handle_t *)&wait->poll);
 	wait->waiter = fiber_current();
 	wake = fiber_suspend();
 	wait->waiter = NULL;
+	uv_unref((uv_handle_t *)&wait->poll);
 	return wait_result(wake);
 }
 
