@@ -19,6 +19,20 @@ void fd_cleanup(const int *fd)
 	errno = saved;
 }
 
+void fd_close(int *fd)
+{
+	fd_cleanup(fd);
+	*fd = -1;
+}
+
+int fd_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
 static int open_linked_root(const char *root, int *ret)
 {
 	cleanup(fd_cleanup) int fd = -1;
@@ -33,8 +47,7 @@ static int open_linked_root(const char *root, int *ret)
 		return errno;
 	if (link.st_uid != 0 && link.st_uid != dir.st_uid)
 		return ELOOP;
-	*ret = fd;
-	fd = -1;
+	*ret = fd_take(&fd);
 	return 0;
 }
 
@@ -68,8 +81,7 @@ int maildir_open_folder(int root_fd, const char *folder, int *ret)
 	}
 	if (fd < 0)
 		return errno;
-	*ret = fd;
-	fd = -1;
+	*ret = fd_take(&fd);
 	return 0;
 }
 
@@ -100,10 +112,8 @@ int maildir_dirs_open(const char *root, const char *folder, struct maildir_dirs 
 
 void maildir_dirs_close(struct maildir_dirs *dirs)
 {
-	for (int sub = 0; sub < MAILDIR_SUBS; sub++) {
-		fd_cleanup(&dirs->fd[sub]);
-		dirs->fd[sub] = -1;
-	}
+	for (int sub = 0; sub < MAILDIR_SUBS; sub++)
+		fd_close(&dirs->fd[sub]);
 }
 
 enum err_scope maildir_scope(int errnum)

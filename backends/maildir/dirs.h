@@ -27,6 +27,10 @@ struct maildir_dirs {
 
 /* cleanup(fd_cleanup) int fd = -1; keeps errno. */
 void fd_cleanup(const int *fd);
+/* Closes a descriptor, if it is one, and sets it to -1. */
+void fd_close(int *fd);
+/* Returns a descriptor and sets it to -1, so that its cleanup does nothing. */
+int fd_take(int *fd);
 
 /* An O_PATH descriptor of the Maildir, and of a folder (maildir_folder_path) in it. */
 int maildir_open_root(const char *root, int *ret);

@@ -32,9 +32,7 @@ static struct err scan_folder(struct listing *l, size_t folder)
 {
 	const struct maildir *m = l->maildir;
 	const char *path = m->folders[folder].path;
-	struct maildir_dirs dirs = {
-		.fd = {-1, -1}
-	};
+	struct maildir_dirs dirs = { .fd = { -1, -1 } };
 	int rc;
 
 	if (!path)

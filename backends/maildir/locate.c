@@ -61,24 +61,28 @@ int maildir_locate(struct maildir_place *place, const char *key, maildir_action 
 	struct maildir *m = place->maildir;
 	struct maildir_folder *folder = &m->folders[place->folder];
 	struct maildir_name name;
-	int rc = ENOENT;
+	bool fresh = false;
+	int rc;
 
 	if (key >= m->names && key < m->names_end) {
 		name = maildir_stored_name(key);
-		rc = try_name(place, &name, action, arg);
+		if ((rc = try_name(place, &name, action, arg)) != ENOENT)
+			return rc;
 	}
-	for (int tries = 0; rc == ENOENT && tries < TRIES_MAX; tries++) {
+	for (int tries = 0; tries < TRIES_MAX; tries++) {
 		bool found = folder->scanned && maildir_scan_find(&folder->scan, key, &name);
 
 		if (found && (rc = try_name(place, &name, action, arg)) != ENOENT)
 			return rc;
+		if (!found && fresh)
+			return ENOENT;
 		if (folder->scanned && maildir_scan_is_current(&folder->scan, &place->dirs))
 			return found ? EBUSY : ENOENT;
 		if ((rc = rescan(folder, &place->dirs)) != 0)
 			return rc;
-		rc = ENOENT;
+		fresh = true;
 	}
-	return rc;
+	return EBUSY;
 }
 
 int maildir_stat_action(

@@ -104,6 +104,6 @@ bool maildir_name_flagged(
 	p = mempcpy(p, letters, (size_t)(at - letters));
 	if (add)
 		*p++ = flag;
-	strcpy(p, at);
+	memcpy(p, at, strlen(at) + 1);
 	return true;
 }

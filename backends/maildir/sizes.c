@@ -115,8 +115,7 @@ static bool measure_start(struct learning *l, struct maildir_place *place, struc
 	if (rc != 0)
 		return false;
 	if (fstat(l->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		fd_cleanup(&l->fd);
-		l->fd = -1;
+		fd_close(&l->fd);
 		return false;
 	}
 	probe->key = size_key_of(&st, message->key);
@@ -165,8 +164,7 @@ static void measure_job(void *arg)
 		readable = measure_on(l, block, &budget, &ended);
 		if (readable && !ended)
 			return;
-		fd_cleanup(&l->fd);
-		l->fd = -1;
+		fd_close(&l->fd);
 		probe->measure = readable;
 		if (readable)
 			set_size(&l->messages[probe->index], measure_end(&l->count), true);

@@ -245,25 +245,34 @@ static fiber_fn struct err mark_and_remove(struct updating *u)
 	return u->e;
 }
 
-fiber_fn struct err maildir_update_messages(
-	struct backend *backend, const struct backend_update *update, enum removal_result *results)
+static struct updating *updating_new(struct maildir *m, const struct backend_update *update)
 {
-	cleanup(updating_cleanup) struct updating *u = mem_zalloc(1, sizeof *u);
-	struct maildir *m = maildir_of(backend);
-	struct err e;
+	struct updating *u = mem_zalloc(1, sizeof *u);
 
 	u->maildir = m;
 	u->update = update;
-	u->results = results;
 	u->trash_dir = -1;
 	u->marks = mem_zalloc(m->n_messages, sizeof *u->marks);
 	u->touched = mem_zalloc(m->n_folders, sizeof *u->touched);
-	for (size_t i = 0; i < update->n_remove; i++) {
-		results[i] = REMOVAL_FAILED;
+	for (size_t i = 0; i < update->n_remove; i++)
 		u->marks[update->remove[i]] |= MARK_REMOVE;
-	}
 	for (size_t i = 0; i < update->n_seen; i++)
 		u->marks[update->seen[i]] |= MARK_SEEN;
+	return u;
+}
+
+fiber_fn struct err maildir_update_messages(
+	struct backend *backend, const struct backend_update *update, enum removal_result *results)
+{
+	cleanup(updating_cleanup) struct updating *u = NULL;
+	struct err e;
+
+	if (update->n_seen == 0 && update->n_remove == 0)
+		return ok();
+	u = updating_new(maildir_of(backend), update);
+	u->results = results;
+	for (size_t i = 0; i < update->n_remove; i++)
+		results[i] = REMOVAL_FAILED;
 	e = mark_and_remove(u);
 	offload(finish_job, u);
 	return e;

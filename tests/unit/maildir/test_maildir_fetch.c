@@ -1,10 +1,12 @@
 /* Fetching, while others rename, remove and cut files; and what is no message. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backends/maildir/locate.h"
 #include "proxy/runtime/fiber.h"
 #include "world.h"
 
@@ -104,6 +106,41 @@ static void refuses_what_is_no_plain_file(void **state)
 	assert_refused(*state, replace_by_fifo);
 	assert_refused(*state, replace_by_link);
 	assert_refused(*state, replace_by_dir);
+}
+
+/* Counts its calls; always too late. */
+static int too_late(const struct maildir_place *place, const struct maildir_file *file, void *arg)
+{
+	(void)place;
+	(void)file;
+	++*(int *)arg;
+	return ENOENT;
+}
+
+static void what_cannot_be_caught_is_not_taken_for_gone(void **state)
+{
+	static const int64_t times[] = { 1500000000, INT32_MAX };
+	struct world *w = *state;
+	struct maildir_place place;
+
+	put(w, "new/1700000001.a", "x");
+	put(w, "new/1700000002.b", "x");
+	list(w);
+	drop(w, "new/1700000002.b");
+	for (size_t i = 0; i < 2; i++) {
+		int calls = 0;
+
+		set_mtime(w, "new", times[i]);
+		set_mtime(w, "cur", times[i]);
+		place = maildir_place(maildir_of(w->backend));
+		assert_false(failed(maildir_enter(&place, 0)));
+		assert_int_equal(maildir_locate(&place, "1700000001.a", too_late, &calls), EBUSY);
+		assert_in_range(calls, 1, 10);
+		calls = 0;
+		assert_int_equal(maildir_locate(&place, "1700000002.b", too_late, &calls), ENOENT);
+		assert_int_equal(calls, 0);
+		maildir_leave(&place);
+	}
 }
 
 /* Three blocks, and a last one. */
@@ -263,6 +300,7 @@ int main(void)
 		WORLD_TEST(gives_the_octets_as_stored),
 		WORLD_TEST(finds_what_others_renamed),
 		WORLD_TEST(says_what_others_removed),
+		WORLD_TEST(what_cannot_be_caught_is_not_taken_for_gone),
 		WORLD_TEST(refuses_what_is_no_plain_file),
 		WORLD_TEST(a_removal_does_not_touch_a_running_fetch),
 		WORLD_TEST(a_file_that_shrinks_is_incomplete),

@@ -79,11 +79,11 @@ static void names_without_a_time_are_sorted_in_by_the_files(void **state)
 	char name[NAME_MAX + 5] = "cur/";
 
 	put(w, "cur/1700000005.a:2,", "x");
-	put(w, "new/mail.eml", "x");
+	put(w, "new/mail.eml,W=3", "x");
 	put(w, "cur/\xff\x01 strange:name", "x");
 	memset(name + 4, 'z', NAME_MAX);
 	put(w, name, "x");
-	set_mtime(w, "new/mail.eml", 1700000009);
+	set_mtime(w, "new/mail.eml,W=3", 1700000009);
 	set_mtime(w, "cur/\xff\x01 strange:name", 1700000001);
 	set_mtime(w, name, 1700000001);
 	list(w);
@@ -91,7 +91,7 @@ static void names_without_a_time_are_sorted_in_by_the_files(void **state)
 	assert_string_equal(w->listing.messages[0].key, name + 4);
 	assert_string_equal(w->listing.messages[1].key, "\xff\x01 strange:name");
 	assert_string_equal(w->listing.messages[2].key, "1700000005.a");
-	assert_string_equal(w->listing.messages[3].key, "mail.eml");
+	assert_string_equal(w->listing.messages[3].key, "mail.eml,W=3");
 	assert_int_equal(w->listing.messages[3].arrival, 1700000009);
 	assert_fetches(w, "\xff\x01 strange:name", "x");
 	assert_fetches(w, name + 4, "x");

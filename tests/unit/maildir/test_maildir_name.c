@@ -30,19 +30,19 @@ static void time_is_what_the_name_begins_with(void **state)
 		int64_t seconds;
 		uint32_t microseconds;
 	} cases[] = {
-		{"1700000000.M123456P789.host,S=1", 1700000000, 123456    },
-		{ "1700000000.P789M42Q1.host",      1700000000, 42        },
-		{ "1700000000.789.host",            1700000000, 0         },
-		{ "1700000000.MX.M7",               1700000000, 0         },
-		{ "1700000000.M99999999999.host",   1700000000, UINT32_MAX},
-		{ "100000000.x",                    100000000,  0         },
-		{ "12345678.x",                     0,          0         }, /* too short for a time */
-		{ "202401011230.x",                 0,          0         },
-		{ "1700000000",                     0,          0         },
-		{ "1700000000,S=3",                 0,          0         },
-		{ "99999999999999999999999.x",      0,          0         },
-		{ "mail.eml",                       0,          0         },
-		{ "",			       0,          0         },
+		{ "1700000000.M123456P789.host,S=1", 1700000000, 123456 },
+		{ "1700000000.P789M42Q1.host", 1700000000, 42 },
+		{ "1700000000.789.host", 1700000000, 0 },
+		{ "1700000000.MX.M7", 1700000000, 0 },
+		{ "1700000000.M99999999999.host", 1700000000, UINT32_MAX },
+		{ "100000000.x", 100000000, 0 },
+		{ "12345678.x", 0, 0 }, /* too short for a time */
+		{ "202401011230.x", 0, 0 },
+		{ "1700000000", 0, 0 },
+		{ "1700000000,S=3", 0, 0 },
+		{ "99999999999999999999999.x", 0, 0 },
+		{ "mail.eml", 0, 0 },
+		{ "", 0, 0 },
 	};
 
 	(void)state;
@@ -83,12 +83,12 @@ static void flags_are_added_in_order_and_others_kept(void **state)
 	static const struct {
 		const char *info, *flagged;
 	} cases[] = {
-		{"",          "1.x:2,S"     },
-		{ ":2,",      "1.x:2,S"     },
-		{ ":2,FR",    "1.x:2,FRS"   },
-		{ ":2,FTab",  "1.x:2,FSTab" },
-		{ ":2,S",     "1.x:2,S"     },
-		{ ":2,F,S=1", "1.x:2,FS,S=1"},
+		{ "", "1.x:2,S" },
+		{ ":2,", "1.x:2,S" },
+		{ ":2,FR", "1.x:2,FRS" },
+		{ ":2,FTab", "1.x:2,FSTab" },
+		{ ":2,S", "1.x:2,S" },
+		{ ":2,F,S=1", "1.x:2,FS,S=1" },
 	};
 	char out[MAILDIR_NAME_SIZE], base[MAILDIR_NAME_SIZE];
 
@@ -248,9 +248,7 @@ static void measured_sizes_are_those_sent(void **state)
 
 static void the_size_cache_is_bounded_and_exact(void **state)
 {
-	struct stat st = {
-		.st_dev = 1, .st_ino = 7, .st_size = 10, .st_mtim = {5, 6}
-	};
+	struct stat st = { .st_dev = 1, .st_ino = 7, .st_size = 10, .st_mtim = { 5, 6 } };
 	struct size_key key = size_key_of(&st, "base"), other;
 	uint64_t octets = 0;
 	size_t kept = 0;

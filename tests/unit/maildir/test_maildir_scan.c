@@ -30,9 +30,7 @@ static struct maildir_scan scan(
 	const struct world *w, void (*change)(const struct world *w, unsigned number))
 {
 	struct maildir_scan scan = { 0 };
-	struct maildir_dirs dirs = {
-		.fd = {-1, -1}
-	};
+	struct maildir_dirs dirs = { .fd = { -1, -1 } };
 
 	world = w;
 	ends = 0;
@@ -160,9 +158,7 @@ static void a_folder_at_rest_is_read_once(void **state)
 {
 	const struct world *w = *state;
 	struct maildir_scan found;
-	struct maildir_dirs dirs = {
-		.fd = {-1, -1}
-	};
+	struct maildir_dirs dirs = { .fd = { -1, -1 } };
 
 	put(w, "cur/1700000001.a:2,", "x");
 	age(w, 1500000000);
@@ -181,9 +177,7 @@ static void a_change_of_this_moment_is_not_trusted(void **state)
 {
 	const struct world *w = *state;
 	struct maildir_scan found;
-	struct maildir_dirs dirs = {
-		.fd = {-1, -1}
-	};
+	struct maildir_dirs dirs = { .fd = { -1, -1 } };
 
 	set_mtime(w, "new", 1500000000);
 	set_mtime(w, "cur", INT32_MAX); /* as late as a clock can be ahead */

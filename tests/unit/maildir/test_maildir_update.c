@@ -207,12 +207,18 @@ static void the_trash_takes_no_second_copy_of_one_file(void **state)
 static void what_is_deleted_in_the_trash_is_deleted(void **state)
 {
 	struct world *w = *state;
+	size_t first = 0;
+	enum removal_result result;
+	struct backend_update what = {
+		.remove = &first, .n_remove = 1, .how = DELETE_TRASH, .seen = &first, .n_seen = 1
+	};
 
 	make_maildir(w, ".Trash");
 	put(w, ".Trash/cur/1700000001.a:2,", "x");
 	w->account.folder = "Trash";
 	list(w);
-	remove_one(w, "1700000001.a", DELETE_TRASH);
+	assert_false(failed(update(w, &what, &result)));
+	assert_int_equal(result, REMOVAL_DONE);
 	assert_int_equal(count_names(w, ".Trash/cur"), 0);
 }
 

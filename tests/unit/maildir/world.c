@@ -54,9 +54,9 @@ int world_setup(void **state)
 	w->tenant = (struct tenant){
 		.name = "test",
 		.store = STORE_MAILDIR,
-		.maildir = {.path = arena_printf(
-				     w->arena, "%s/%%{domain}/%%{user}/Maildir", w->dir)                  },
-		.maildrop = { .folder = "INBOX",                            .trash = "Trash",                 .exact_rfc822_size = true},
+		.maildir = { .path = arena_printf(
+				     w->arena, "%s/%%{domain}/%%{user}/Maildir", w->dir) },
+		.maildrop = { .folder = "INBOX", .trash = "Trash", .exact_rfc822_size = true },
 	};
 	w->account = (struct account){
 		.tenant = &w->tenant,
