@@ -23,7 +23,7 @@ static fiber_fn struct err wait_or_fail(struct stream *stream, int result, const
 	case SSL_ERROR_WANT_WRITE:
 		return err_context(stream_wait(stream, UV_WRITABLE), "%s", what);
 	default:
-		e = tls_error(stream->ssl, reason, errnum);
+		e = tls_error(stream->ssl, errnum);
 		stream->broken = true;
 		return err_context(e, "%s", what);
 	}

@@ -42,31 +42,41 @@ static struct err check_readable(const char *path)
 	return ok();
 }
 
-static struct err file_error(const char *path, const char *what)
+/* Whether the queue says that the file holds nothing of the kind. */
+static bool nothing_found(void)
 {
 	unsigned long code = ERR_peek_error();
+
+	return (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) ||
+	       (ERR_GET_LIB(code) == ERR_LIB_OSSL_DECODER &&
+		       ERR_GET_REASON(code) == ERR_R_UNSUPPORTED);
+}
+
+static struct err file_error(const char *path, const char *what)
+{
 	char text[128];
 
-	if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE) {
+	if (nothing_found()) {
 		ERR_clear_error();
 		return err_make(ERR_INVALID, "%s: no PEM %s in it", path, what);
 	}
 	return err_make(ERR_INVALID, "%s: %s: %s", path, what, tls_queue_text(text, sizeof(text)));
 }
 
-/* Without it OpenSSL asks for the passphrase on the terminal. */
+/* Without it OpenSSL asks for the passphrase on the terminal. arg: a bool that learns of it. */
 static int no_passphrase(char *data, int size, int writing, void *arg)
 {
 	(void)data;
 	(void)size;
 	(void)writing;
-	(void)arg;
+	*(bool *)arg = true;
 	return -1;
 }
 
 static struct err use_certificate(SSL_CTX *context, const char *certificate, const char *key)
 {
 	struct err e = check_readable(certificate);
+	bool encrypted = false;
 
 	if (!failed(e))
 		e = check_readable(key);
@@ -74,11 +84,19 @@ static struct err use_certificate(SSL_CTX *context, const char *certificate, con
 		return e;
 	ERR_clear_error();
 	SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(context, &encrypted);
 	if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1)
 		return file_error(certificate, "certificate");
+	/* A key that does not fit the certificate fails here, or below when it is of another
+	 * type. */
 	if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1 &&
-		ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509)
-		return file_error(key, "private key");
+		ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_X509) {
+		if (!encrypted)
+			return file_error(key, "private key");
+		ERR_clear_error();
+		return err_make(ERR_INVALID, "%s: the key is under a passphrase", key);
+	}
+	SSL_CTX_set_default_passwd_cb_userdata(context, NULL);
 	ERR_clear_error();
 	if (SSL_CTX_check_private_key(context) != 1) {
 		ERR_clear_error();

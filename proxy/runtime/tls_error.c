@@ -1,5 +1,6 @@
 #include "proxy/runtime/tls_error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +55,7 @@ static const char *plain_text_hint(unsigned long code)
 	}
 }
 
-struct err tls_error(SSL *ssl, int ssl_error, int errnum)
+struct err tls_error(SSL *ssl, int errnum)
 {
 	unsigned long code = ERR_peek_error();
 	const char *verification = SSL_get_ex_data(ssl, reason_index);
@@ -67,7 +68,7 @@ struct err tls_error(SSL *ssl, int ssl_error, int errnum)
 	}
 	if (code != 0)
 		return err_make(ERR_PEER, "%s%s", tls_queue_text(text, sizeof(text)), hint);
-	if (ssl_error == SSL_ERROR_SYSCALL && errnum != 0)
+	if (errnum != 0 && errnum != EAGAIN)
 		return err_make(ERR_PEER, "%s", errno_text(errnum));
 	return err_make(ERR_PEER, "connection closed");
 }

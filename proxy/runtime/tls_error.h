@@ -12,9 +12,9 @@
 struct ssl_st;
 struct ssl_ctx_st;
 
-/* After an SSL_* call that failed with this SSL_get_error() and errno: ERR_PEER. Clears the error
- * queue. */
-struct err tls_error(struct ssl_st *ssl, int ssl_error, int errnum);
+/* After an SSL_* call that failed for good: ERR_PEER. errnum: what it left in errno, which was 0
+ * before. Clears the error queue. */
+struct err tls_error(struct ssl_st *ssl, int errnum);
 
 /* The text of the earliest error of the queue, which it clears. Into text, which is returned. */
 const char *tls_queue_text(char *text, size_t size);
