@@ -231,9 +231,6 @@ def own_dovecot(directory, certificate):
         server.stop()
 
 
-numbers = itertools.count(1)
-
-
 @pytest.fixture
 def imap(gateway, dovecot, ca, tls):
     """imap(messages, server=…, tenant={…}): a gateway before a new mailbox of a real Dovecot.
@@ -244,7 +241,7 @@ def imap(gateway, dovecot, ca, tls):
     def start(messages=(), *, server: Dovecot | None = None, tenant: dict | None = None,
               over: str = "none", **changes) -> Served:
         server = server or dovecot
-        user = server.user(f"user{next(numbers)}@acme.example")
+        user = server.new_user()
         if messages:
             user.deliver(*messages)
         block = merge({

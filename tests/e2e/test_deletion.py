@@ -17,7 +17,7 @@ def foreign(request, imap, dovecot):
     without = request.param == "without UIDPLUS"
     served = imap(FIVE, server=request.getfixturevalue("plain_dovecot") if without else dovecot)
     with served.user.client() as client:
-        assert ("UIDPLUS" in client.capabilities) != without
+        assert (b"UIDPLUS" in client.capability()[1][0]) != without
     served.user.flag(2, r"\Deleted")
     return served
 

@@ -177,21 +177,18 @@ def test_the_imap_server_judges_the_password(imap):
     assert "Disconnected" in served.user.dovecot.log()
 
 
-@pytest.mark.parametrize("secret", ['q"uote', "back\\slash", "ümlaut", "{5}", "(a) *%", "x" * 200])
-def test_odd_passwords_reach_the_imap_server_as_they_are(imap, secret):
+ODD_PASSWORDS = ['q"uote', "back\\slash", "ümlaut", "{5}", "(a) *%", "x" * 200]
+
+
+def test_odd_passwords_reach_the_imap_server_as_they_are(imap):
     served = imap()
-    odd = served.user.dovecot
-    login = f"odd-{abs(hash(secret))}-{served.login}"
-    secret = password(secret)
-    with open(odd.directory / "users", "a") as users:
-        users.write(f"{login}:{secret}\n")
-    for command in (None, f"AUTH PLAIN {plain(login, secret)}"):
+    for number, odd in enumerate(ODD_PASSWORDS):
+        user = served.user.dovecot.user(f"odd{number}-{served.login}", password(odd))
         with served.connect() as client:
-            if command:
-                client.ok(command)
-            else:
-                client.login(login, secret)
-            assert client.stat() == (0, 0)
+            client.login(user.login, user.password)
+            client.quit()
+        with served.connect() as client:
+            client.ok(f"AUTH PLAIN {plain(user.login, user.password)}")
             client.quit()
 
 
@@ -230,7 +227,7 @@ def test_login_template(imap, directory):
 
 CODES = {
     "NO [AUTHENTICATIONFAILED] no": "[AUTH]",
-    "NO [EXPIRED] password": "[AUTH]",
+    "NO [EXPIRED] get a newer one": "[AUTH]",
     "NO no such user or wrong password": "[AUTH]",
     "NO [UNAVAILABLE] backend": "[SYS/TEMP]",
     "NO [LIMIT] too many": "[SYS/TEMP]",

@@ -185,6 +185,7 @@ def test_every_reply_ends_in_crlf_and_fits_512_octets(local):
         assert len(client.greeting) <= 510
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_tls_is_refused_by_default(local):
     served = local()
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -197,6 +198,7 @@ def test_old_tls_is_refused_by_default(local):
         client.quit()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_tls_works_where_the_listener_allows_it(local, gateway_config):
     listeners = gateway_config()["listeners"]
     listeners[1]["minimum_tls"] = "1.0"

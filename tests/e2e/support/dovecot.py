@@ -65,6 +65,9 @@ userdb {{
 }}
 service anvil {{
   {chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   {chroot}
@@ -187,7 +190,9 @@ class Dovecot:
         for part in ("run", "state", "mail"):
             (directory / part).mkdir(parents=True, exist_ok=True)
         self.give(directory / "mail")
-        (directory / "users").touch()
+        names = [f"user{n}@acme.example" for n in range(1000)]
+        (directory / "users").write_text("".join(f"{n}:{password(n)}\n" for n in names))
+        self.fresh = iter(names)
         (directory / "masters").write_text(f"{MASTER_USER}:{password(MASTER_USER)}\n")
         self.config = directory / "dovecot.conf"
         self.config.write_text(CONFIG.format(
@@ -238,11 +243,24 @@ class Dovecot:
         self.process.stderr.close()
         self.process = None
 
-    def user(self, name: str) -> User:
-        user = User(self, name, password(name))
+    def new_user(self) -> User:
+        """One that no test had before."""
+        name = next(self.fresh)
+        return User(self, name, password(name))
+
+    def user(self, name: str, secret: str = "") -> User:
+        """One of this name. Dovecot looks at its file once a second: waits until it is known."""
+        user = User(self, name, secret or password(name))
         with open(self.directory / "users", "a") as users:
             users.write(f"{name}:{user.password}\n")
-        return user
+        while True:
+            try:
+                with imaplib.IMAP4(self.host, self.port, timeout=TIMEOUT) as client:
+                    client.authenticate(
+                        "PLAIN", lambda _: f"\0{name}\0{user.password}".encode())
+                return user
+            except imaplib.IMAP4.error:
+                time.sleep(0.1)
 
     def log(self) -> str:
         return (self.directory / "dovecot.log").read_text()

@@ -2,7 +2,9 @@
 
 import base64
 import copy
+import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -34,11 +36,24 @@ def password(of: str) -> str:
     return f"{SECRET}-{of}"
 
 
+# Below the range from which the system takes the ports of clients, a part for each of pytest's
+# processes, begun anywhere so that two runs on one machine rarely meet.
+PORTS = range(15000, 32000)
+SHARE = len(PORTS) // 8
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+ports = itertools.count(random.randrange(SHARE))
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    while True:
+        port = PORTS[WORKER * SHARE + next(ports) % SHARE]
+        with socket.socket(family) as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
 
 
 def merge(base: dict, changes: dict) -> dict:
@@ -98,6 +113,7 @@ class Gateway:
         self.config = config
         self.file = directory / "popgate.yaml"
         self.lines: list[str] = []
+        self.past: list[str] = []  # of earlier processes
         self.changed = threading.Condition()
         self.process: subprocess.Popen | None = None
         self.options = options
@@ -118,7 +134,9 @@ class Gateway:
         return self
 
     def launch(self) -> "Gateway":
-        """Starts it without waiting."""
+        """Starts it without waiting; its log begins anew."""
+        self.past += self.lines
+        self.lines = []
         self.process = subprocess.Popen(
             [BINARY, "serve", "-c", self.file],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -170,7 +188,7 @@ class Gateway:
 
     def judge(self) -> None:
         """No sanitizer spoke, no password was logged."""
-        text = self.text()
+        text = "\n".join([*self.past, self.text()])
         assert self.may_break or not BROKEN.search(text), text
         for trace in secret_traces():
             assert trace.decode() not in text, f"a password in the log: {trace!r}\n{text}"

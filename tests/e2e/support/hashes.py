@@ -14,11 +14,13 @@ def crypt_of(setting: str, secret: str) -> str:
 
 def argon2id_of(secret: str) -> str:
     """By libargon2, cheap parameters."""
-    library = ctypes.CDLL("libargon2.so.1")
+    encode = ctypes.CDLL("libargon2.so.1").argon2id_hash_encoded
+    number, size, text = ctypes.c_uint32, ctypes.c_size_t, ctypes.c_char_p
+    encode.argtypes = [number, number, number, text, size, text, size, size, text, size]
     encoded = ctypes.create_string_buffer(256)
     octets = secret.encode()
     passes, kibibytes, lanes, salt = 1, 64, 1, b"saltsaltsalt"
-    status = library.argon2id_hash_encoded(
-        passes, kibibytes, lanes, octets, len(octets), salt, len(salt), 32, encoded, 256)
+    status = encode(passes, kibibytes, lanes, octets, len(octets), salt, len(salt), 32,
+                    encoded, len(encoded))
     assert status == 0, status
     return encoded.value.decode()
