@@ -157,10 +157,24 @@ static uint32_t part_span(const struct imap *imap)
 	return span > PART_SPAN_MAX ? PART_SPAN_MAX : (uint32_t)span;
 }
 
+/* Lists from l->from to the last UID that there was at the SELECT. */
+fiber_fn static struct err list_in_parts(struct imap *imap, struct lister *l)
+{
+	uint32_t span = part_span(imap), last = imap->uidnext - 1;
+	struct err e;
+
+	for (;;) {
+		l->to = last - l->from >= span ? l->from + span - 1 : last;
+		e = list_part(imap, l);
+		if (failed(e) || l->to == last)
+			return e;
+		l->from = l->to + 1;
+	}
+}
+
 fiber_fn static struct err list_folder(struct imap *imap, struct lister *l)
 {
-	uint32_t span;
-	struct err e = ok();
+	struct err e;
 
 	l->first = l->n;
 	l->uidvalidity = imap->uidvalidity;
@@ -168,15 +182,10 @@ fiber_fn static struct err list_folder(struct imap *imap, struct lister *l)
 	l->to = UINT32_MAX;
 	if (imap->exists == 0)
 		return ok();
-	if (imap->exists <= PART_MESSAGES || imap->uidnext == 0)
+	if (imap->exists <= PART_MESSAGES || imap->uidnext <= 1)
 		e = list_part(imap, l);
 	else
-		for (span = part_span(imap); !failed(e) && l->from < imap->uidnext;
-			l->from += span) {
-			l->to = imap->uidnext - l->from > span ? l->from + span - 1
-							       : imap->uidnext - 1;
-			e = list_part(imap, l);
-		}
+		e = list_in_parts(imap, l);
 	return failed(e) ? e : settle(l);
 }
 
