@@ -31,7 +31,7 @@ struct maildir_scan {
 	bool settled;                          /* no change can hide behind an equal time */
 };
 
-/* A file as it is, or was, called. dir is borrowed; base and info live in the scan or listing. */
+/* A file as it is, or was, called. base and info live in the scan or listing. */
 struct maildir_name {
 	enum maildir_sub sub;
 	const char *base, *info;
