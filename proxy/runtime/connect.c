@@ -69,7 +69,7 @@ static fiber_fn struct err ask_resolver(
 		runtime_loop(), &resolve->request, on_resolved, host, service, &hints);
 	if (status != 0) {
 		free(resolve);
-		return err_make(ERR_PEER, "%s", uv_strerror(status));
+		return err_make(ERR_PEER, "name lookup: %s", uv_strerror(status));
 	}
 	do {
 		e = wait_result(fiber_suspend());

@@ -1,9 +1,6 @@
 /* stream: reading, writing, connecting in clear. */
 #include "fibers.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +8,7 @@
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/stream.h"
 #include "proxy/runtime/wait.h"
+#include "sockets.h"
 
 #define MINUTE 60000
 #define MIB    ((size_t)1 << 20)
@@ -30,19 +28,13 @@ static void pair_close(struct stream *ends[2])
 	stream_close(ends[1]);
 }
 
-/* A socket that listens on loopback; *port is its number. */
-static int listen_on(const char *address, uint16_t *port)
+static void tcp_open(struct stream *ends[2])
 {
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	socklen_t size = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fds[2];
 
-	assert_int_equal(inet_pton(AF_INET, address, &in.sin_addr), 1);
-	assert_int_equal(bind(fd, (struct sockaddr *)&in, size), 0);
-	assert_int_equal(listen(fd, 8), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &size), 0);
-	*port = ntohs(in.sin_port);
-	return fd;
+	tcp_pair(fds);
+	ends[0] = stream_new(fds[0]);
+	ends[1] = stream_new(fds[1]);
 }
 
 static char pattern(size_t i)
@@ -212,28 +204,6 @@ static void test_peer_gone(void **state)
 	run_fiber(talk_to_the_dead, ends);
 }
 
-struct dial {
-	const char *host;
-	uint16_t port;
-	struct err e;
-	struct stream *stream;
-};
-
-static void dial(void *arg)
-{
-	struct dial *d = arg;
-
-	d->e = stream_connect(d->host, d->port, &d->stream);
-}
-
-/* Connects and hands back the accepted side. */
-static struct stream *connect_to(struct dial *d, int listener)
-{
-	run_fiber(dial, d);
-	assert_ok(d->e);
-	return stream_new(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-}
-
 static void reset_then_talk(void *arg)
 {
 	struct stream **ends = arg;
@@ -252,122 +222,12 @@ static void reset_then_talk(void *arg)
 
 static void test_reset(void **state)
 {
-	struct dial d = { .host = "127.0.0.1" };
-	int listener = listen_on("127.0.0.1", &d.port);
 	struct stream *ends[2];
 
 	(void)state;
-	ends[1] = connect_to(&d, listener);
-	ends[0] = d.stream;
+	tcp_open(ends);
 	run_fiber(reset_then_talk, ends);
 	stream_close(ends[0]);
-	(void)close(listener);
-}
-
-static void test_connect_by_literal_and_by_name(void **state)
-{
-	const char *const hosts[] = { "127.0.0.1", "localhost" };
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct dial d = { .host = hosts[i] };
-		int listener = listen_on("127.0.0.1", &d.port);
-		struct stream *peer = connect_to(&d, listener);
-		char octet;
-
-		assert_int_equal(send(stream_fd(d.stream), "y", 1, 0), 1);
-		assert_int_equal(recv(stream_fd(peer), &octet, 1, MSG_WAITALL), 1);
-		assert_false(stream_is_tls(d.stream));
-		assert_string_equal(stream_tls_version(d.stream), "");
-		assert_string_equal(stream_tls_server_name(d.stream), "");
-		stream_close(peer);
-		stream_close(d.stream);
-		(void)close(listener);
-	}
-}
-
-static void test_connect_says_why_not(void **state)
-{
-	struct dial d = { .host = "127.0.0.1" };
-	char expected[64];
-
-	(void)state;
-	(void)close(listen_on("127.0.0.1", &d.port));
-	run_fiber(dial, &d);
-	(void)snprintf(expected, sizeof(expected), "127.0.0.1 port %u", d.port);
-	assert_err(d.e, ERR_PEER, expected);
-	assert_err(d.e, ERR_PEER, "Connection refused");
-	d.host = "nowhere.invalid";
-	run_fiber(dial, &d);
-	assert_err(d.e, ERR_PEER, "nowhere.invalid port");
-	assert_err(d.e, ERR_PEER, "name lookup");
-	d.host = "two words";
-	run_fiber(dial, &d);
-	assert_err(d.e, ERR_PEER, "name lookup");
-	assert_null(d.stream);
-}
-
-static void dial_canceled(void *arg)
-{
-	fiber_cancel(fiber_current());
-	dial(arg);
-}
-
-static void dial_late(void *arg)
-{
-	deadline(0);
-	dial(arg);
-}
-
-static void test_connect_obeys_cancel_and_deadline(void **state)
-{
-	struct dial d = { .host = "127.0.0.1", .port = 9 };
-
-	(void)state;
-	run_fiber(dial_canceled, &d);
-	assert_err(d.e, ERR_CANCELED, "127.0.0.1 port 9: canceled");
-	run_fiber(dial_late, &d);
-	assert_err(d.e, ERR_TIMEOUT, "127.0.0.1 port 9: timed out");
-}
-
-/* The answer of the resolver comes when nobody waits any more. */
-static void test_connect_abandons_the_resolver(void **state)
-{
-	struct dial d = { .host = "localhost", .port = 9 };
-	struct fiber *fiber = fiber_spawn("dialer", dial, &d);
-
-	(void)state;
-	(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
-	fiber_cancel(fiber);
-	runtime_run();
-	assert_err(d.e, ERR_CANCELED, "name lookup: canceled");
-}
-
-/* A listener whose queue is full answers no SYN. */
-static void dial_for_a_minute(void *arg)
-{
-	deadline(MINUTE);
-	dial(arg);
-}
-
-static void test_connect_ends_at_its_deadline(void **state)
-{
-	struct dial d = { .host = "127.0.0.1" }, filler[4];
-	int listener = listen_on("127.0.0.1", &d.port);
-	uint64_t minute = MINUTE;
-
-	(void)state;
-	(void)listen(listener, 0);
-	for (int i = 0; i < 4; i++) {
-		filler[i] = d;
-		(void)fiber_spawn("filler", dial_for_a_minute, &filler[i]);
-	}
-	(void)fiber_spawn("clock", let_time_pass, &minute);
-	runtime_run();
-	assert_err(filler[3].e, ERR_TIMEOUT, "127.0.0.1: connect: timed out");
-	for (int i = 0; i < 4; i++)
-		stream_close(filler[i].stream);
-	(void)close(listener);
 }
 
 static void linger(void *arg)
@@ -397,18 +257,15 @@ static void keep_talking(void *arg)
 
 static void test_linger_lets_the_last_reply_through(void **state)
 {
-	struct dial d = { .host = "127.0.0.1" };
-	int listener = listen_on("127.0.0.1", &d.port);
-	struct stream *peer = connect_to(&d, listener);
+	struct stream *ends[2];
 
 	(void)state;
-	(void)fiber_spawn("client", keep_talking, peer);
-	(void)fiber_spawn("server", linger, d.stream);
+	tcp_open(ends);
+	(void)fiber_spawn("client", keep_talking, ends[1]);
+	(void)fiber_spawn("server", linger, ends[0]);
 	runtime_run();
-	assert_int_equal(stream_octets_in(d.stream), 60);
-	stream_close(peer);
-	stream_close(d.stream);
-	(void)close(listener);
+	assert_int_equal(stream_octets_in(ends[0]), 60);
+	pair_close(ends);
 }
 
 static void test_linger_has_an_end(void **state)
@@ -433,11 +290,6 @@ int main(void)
 		fiber_test(test_cancel_ends_a_read),
 		fiber_test(test_peer_gone),
 		fiber_test(test_reset),
-		fiber_test(test_connect_by_literal_and_by_name),
-		fiber_test(test_connect_says_why_not),
-		fiber_test(test_connect_obeys_cancel_and_deadline),
-		fiber_test(test_connect_abandons_the_resolver),
-		fiber_test(test_connect_ends_at_its_deadline),
 		fiber_test(test_linger_lets_the_last_reply_through),
 		fiber_test(test_linger_has_an_end),
 	};
