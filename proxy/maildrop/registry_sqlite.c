@@ -257,7 +257,7 @@ static struct err write_plan(struct job *job, int64_t next)
 	cleanup(free_cleanup) int64_t *folder_ids =
 		mem_zalloc(job->maildrop->n_folders, sizeof(*folder_ids));
 	struct sqlite_writer writer = {
-		.writer = {.next = (uint64_t)next, .keep = keep, .drop = drop},
+		.writer = { .next = (uint64_t)next, .keep = keep, .drop = drop },
 		.job = job,
 		.folder_ids = folder_ids,
 	};

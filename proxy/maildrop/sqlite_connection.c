@@ -163,6 +163,7 @@ static struct err use_wal(struct connection *connection, int busy_timeout)
 	return ok();
 }
 
+/* In a transaction: another process may be making the schema at this moment. */
 static struct err check_version(struct connection *connection, int *ret)
 {
 	struct err e;
@@ -206,6 +207,17 @@ static struct err upgrade(struct connection *connection)
 	return execute(connection, "COMMIT");
 }
 
+static struct err read_version(struct connection *connection, int *ret)
+{
+	struct err e;
+
+	if (failed(e = execute(connection, "BEGIN")))
+		return e;
+	e = check_version(connection, ret);
+	connection_roll_back(connection);
+	return e;
+}
+
 static struct err prepare_schema(struct connection *connection, int busy_timeout)
 {
 	struct err e;
@@ -213,7 +225,7 @@ static struct err prepare_schema(struct connection *connection, int busy_timeout
 
 	sqlite3_busy_timeout(connection->db, busy_timeout);
 	/* Before anything is changed in what may be someone else's file. */
-	if (failed(e = check_version(connection, &version)))
+	if (failed(e = read_version(connection, &version)))
 		return e;
 	if (sqlite3_db_readonly(connection->db, "main"))
 		return err_make(ERR_PERM, "registry %s: cannot be written", connection->path);

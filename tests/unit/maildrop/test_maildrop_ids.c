@@ -115,6 +115,21 @@ static void maildir_numbers_in_order_of_arrival(void **state)
 	assert_ids(STORE_MAILDIR, "5 1 2 3 4");
 }
 
+static void folders_are_numbered_together(void **state)
+{
+	const char *also[] = { "Junk" };
+
+	(void)state;
+	mail_add_maildir(&mail, 0, "a", 10);
+	mail_add_maildir(&mail, 0, "c", 30);
+	mail_add_maildir(&mail, 1, "b", 20);
+	session_init(&session, STORE_MAILDIR, &mail);
+	session.tenant.maildrop.also = (struct string_list){ also, 1 };
+	assert_ids_with(registry, "1 2 3");
+	mail_remove(&mail, 2);
+	assert_ids(STORE_MAILDIR, "1 3");
+}
+
 static void settings_do_not_change_ids(void **state)
 {
 	const char *also[] = { "Junk" };
@@ -207,6 +222,89 @@ static void vanished_entries_go_with_a_later_write(void **state)
 	assert_ids(STORE_MAILDIR, "1 3 4 5");
 }
 
+/* A registry on which something happens between a session's look and its write. */
+struct racing_registry {
+	struct registry base;
+	struct registry *real;
+	void (*meanwhile)(void);
+};
+
+fiber_fn static struct err racing_load(struct registry *base,
+	const struct registry_maildrop *maildrop, registry_visit *visit, void *arg)
+{
+	struct racing_registry *racing = (struct racing_registry *)base;
+	struct err e = registry_load(racing->real, maildrop, visit, arg);
+
+	racing->meanwhile();
+	return e;
+}
+
+fiber_fn static struct err racing_change(struct registry *base,
+	const struct registry_maildrop *maildrop, registry_visit *visit, registry_plan *plan,
+	void *arg)
+{
+	struct racing_registry *racing = (struct racing_registry *)base;
+
+	return registry_change(racing->real, maildrop, visit, plan, arg);
+}
+
+static const struct registry_ops racing_ops = {
+	.name = "racing",
+	.load = racing_load,
+	.change = racing_change,
+};
+
+/* Another session numbers the messages first; the newest comes first with it. */
+static void other_session(void)
+{
+	static struct session other;
+	static struct mail others_mail;
+
+	mail_add_maildir(&others_mail, 0, "b", 10);
+	mail_add_maildir(&others_mail, 0, "a", 20);
+	session_init(&other, STORE_MAILDIR, &others_mail);
+	if (failed(maildrop_open(
+		    &other.account, &other.backend.backend, registry, other.arena, &other.drop)))
+		abort();
+	session_done(&other);
+	mail_done(&others_mail);
+}
+
+static void ids_given_meanwhile_are_taken(void **state)
+{
+	struct racing_registry racing = {
+		.base.ops = &racing_ops, .real = registry, .meanwhile = other_session
+	};
+
+	(void)state;
+	mail_add_maildir(&mail, 0, "a", 10);
+	mail_add_maildir(&mail, 0, "b", 20);
+	mail_add_maildir(&mail, 0, "c", 30);
+	session_init(&session, STORE_MAILDIR, &mail);
+	assert_ids_with(&racing.base, "2 1 3");
+	assert_ids(STORE_MAILDIR, "2 1 3");
+}
+
+static void forget_a(void)
+{
+	sql(&folder, "DELETE FROM message WHERE key = 'a'");
+}
+
+static void entries_gone_meanwhile_are_not_shown(void **state)
+{
+	struct racing_registry racing = {
+		.base.ops = &racing_ops, .real = registry, .meanwhile = forget_a
+	};
+
+	(void)state;
+	mail_add_maildir(&mail, 0, "a", 10);
+	assert_ids(STORE_MAILDIR, "1");
+	mail_add_maildir(&mail, 0, "b", 20);
+	session_init(&session, STORE_MAILDIR, &mail);
+	assert_ids_with(&racing.base, "2 3");
+	assert_ids(STORE_MAILDIR, "2 3");
+}
+
 /* A listing may overlook a message that is there: renamed while the folder was read, or delivered
  * and numbered by another session after this one's listing. */
 static void overlooked_message_keeps_its_id(void **state)
@@ -218,9 +316,11 @@ static void overlooked_message_keeps_its_id(void **state)
 	mail_remove(&mail, 0);
 	mail_add_maildir(&mail, 0, "c", 30);
 	assert_ids(STORE_MAILDIR, "2 3");
+	mail_add_maildir(&mail, 0, "d", 40);
+	assert_ids(STORE_MAILDIR, "2 3 4");
 	assert_int_equal(sql(&folder, "SELECT count(*) FROM message WHERE missing"), 1);
 	mail_add_maildir(&mail, 0, "a", 10);
-	assert_ids(STORE_MAILDIR, "1 2 3");
+	assert_ids(STORE_MAILDIR, "1 2 3 4");
 	/* Seen again: the next time that it is overlooked counts from the start. */
 	assert_int_equal(sql(&folder, "SELECT count(*) FROM message WHERE missing"), 0);
 }
@@ -368,6 +468,9 @@ int main(void)
 		ids_test(unchanged_login_writes_nothing),
 		ids_test(vanished_entries_go_with_a_later_write),
 		ids_test(overlooked_message_keeps_its_id),
+		ids_test(ids_given_meanwhile_are_taken),
+		ids_test(entries_gone_meanwhile_are_not_shown),
+		ids_test(folders_are_numbered_together),
 		ids_test(users_have_numbers_of_their_own),
 		ids_test(without_registry_names_make_ids),
 		ids_test(measured_size_is_remembered),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define CHILDREN     4
+#define FIRST_ROUNDS 10
 #define KEYS         60
 #define KEY_FORMAT   "message-%05u"
 #define ROUNDS       12
@@ -160,12 +161,11 @@ static void assert_no_duplicates(const struct shown *shown)
 }
 
 /* Also the first to make the file: schema and all. */
-static void processes_agree_on_first_ids(void **state)
+static void list_first(void)
 {
 	struct shown *shown = mem_zalloc(1, sizeof(*shown));
 	struct child children[CHILDREN];
 
-	(void)state;
 	for (unsigned i = 0; i < CHILDREN; i++)
 		start_child(&children[i], list_once, i);
 	for (unsigned i = 0; i < CHILDREN; i++) {
@@ -178,6 +178,15 @@ static void processes_agree_on_first_ids(void **state)
 		assert_int_not_equal(shown->ids[i], 0);
 	assert_no_duplicates(shown);
 	free(shown);
+}
+
+static void processes_agree_on_first_ids(void **state)
+{
+	for (unsigned round = 0; round < FIRST_ROUNDS; round++) {
+		list_first();
+		tear_down(state);
+		set_up(state);
+	}
 }
 
 /* Until killed: new mail comes, sessions list it, the newest but one is deleted, and so on. Each
