@@ -86,30 +86,21 @@ static void check_listener_tls(struct loader *l, size_t index)
 			"plaintext_login: true");
 }
 
-static bool any_tls(const struct config *config, enum tls_version *ret_minimum)
+static enum tls_version least_tls(const struct config *config)
 {
-	bool any = false;
+	enum tls_version least = TLS_V1_3;
 
-	*ret_minimum = TLS_V1_3;
 	for (size_t i = 0; i < config->n_listeners; i++) {
-		const struct listener_config *listener = &config->listeners[i];
-
-		if (listener->tls == TLS_NONE)
-			continue;
-		any = true;
-		if (listener->minimum_tls < *ret_minimum)
-			*ret_minimum = listener->minimum_tls;
+		if (config->listeners[i].minimum_tls < least)
+			least = config->listeners[i].minimum_tls;
 	}
-	return any;
+	return least;
 }
 
 static void check_certificates(struct loader *l)
 {
 	bool given = block_gives(&l->root, "certificates");
-	enum tls_version minimum;
 
-	if (!any_tls(l->config, &minimum) && !given)
-		return;
 	for (size_t i = 0; i < l->config->n_certificates; i++) {
 		const struct tls_certificate *certificate = &l->config->certificates[i];
 		const struct block *block = l->certificates.items[i];
@@ -119,7 +110,7 @@ static void check_certificates(struct loader *l)
 		/* A file that cannot be read was reported at its key. */
 		if (!*certificate->certificate || !*certificate->key)
 			continue;
-		e = tls_server_new(certificate, 1, minimum, NULL, &context);
+		e = tls_server_new(certificate, 1, least_tls(l->config), NULL, &context);
 		tls_context_free(context);
 		if (failed(e) && given)
 			block_report(l, block, "certificate", CONFIG_ERROR,

@@ -295,6 +295,17 @@ static bool hides(
 	       listeners_cover(config, &earlier->match.listeners, &later->match.listeners);
 }
 
+/* Whether a criterion was given whose value was refused: it seems to fit all then. */
+static bool is_refused(const struct block *block)
+{
+	const struct tenant *tenant = block->shared;
+
+	return (block_gives(block, "match.domains") && tenant->match.domains.n == 0) ||
+	       (block_gives(block, "match.server_names") && tenant->match.server_names.n == 0) ||
+	       (block_gives(block, "match.listeners") && tenant->match.listeners.n == 0) ||
+	       (block_gives(block, "match.addresses") && tenant->match.addresses.n == 0);
+}
+
 static void check_against_earlier(struct loader *l, size_t index)
 {
 	const struct tenant *tenants = l->config->tenants, *tenant = &tenants[index];
@@ -308,7 +319,8 @@ static void check_against_earlier(struct loader *l, size_t index)
 				"another tenant has this name (%s:%u), expected one of its own",
 				tenants[i].file, tenants[i].line);
 		}
-		if (!hidden && hides(l->config, &tenants[i], tenant)) {
+		if (!hidden && hides(l->config, &tenants[i], tenant) &&
+			!(l->reports.errors > 0 && is_refused(l->tenants.items[i]))) {
 			hidden = true;
 			block_report(l, block, "match", CONFIG_ERROR,
 				"no login can get here, since tenant %s (%s:%u) comes first and "

@@ -87,29 +87,63 @@ bool edit_is_near(size_t distance, size_t length)
 	return distance <= 1 + length / 4;
 }
 
-const char *key_suggest(unsigned scopes, const char *section, const char *name, struct arena *arena)
+/* How the path of a key of another scope begins, seen from the whole file. */
+static const char *scope_prefix(enum key_scope scope)
 {
-	const struct key *nearest = NULL, *elsewhere = NULL;
-	size_t least = SIZE_MAX;
+	switch (scope) {
+	case SCOPE_LISTENER:
+		return "listeners[].";
+	case SCOPE_CERTIFICATE:
+		return "certificates[].";
+	case SCOPE_TENANT:
+		return "tenants[].";
+	default:
+		return "";
+	}
+}
+
+/* A key of that name anywhere else, one that this mapping may hold before all others. */
+static const struct key *find_elsewhere(unsigned scopes, const char *name)
+{
+	const struct key *found = NULL;
 
 	for (size_t i = 0; i < config_key_count; i++) {
 		const struct key *key = &config_keys[i];
 
-		if (in_section(key, scopes, section)) {
-			size_t distance = edit_distance(name, key_leaf(key));
+		if (strcmp(key_leaf(key), name) != 0)
+			continue;
+		if (key->scope & scopes)
+			return key;
+		if (!found)
+			found = key;
+	}
+	return found;
+}
 
-			if (distance < least) {
-				least = distance;
-				nearest = key;
-			}
-		} else if ((key->scope & scopes) != 0 && strcmp(key_leaf(key), name) == 0 &&
-			   !elsewhere) {
-			elsewhere = key;
+const char *key_suggest(unsigned scopes, const char *section, const char *name, struct arena *arena)
+{
+	const struct key *nearest = NULL, *elsewhere;
+	size_t least = SIZE_MAX;
+
+	for (size_t i = 0; i < config_key_count; i++) {
+		const struct key *key = &config_keys[i];
+		size_t distance;
+
+		if (!in_section(key, scopes, section))
+			continue;
+		distance = edit_distance(name, key_leaf(key));
+		if (distance < least) {
+			least = distance;
+			nearest = key;
 		}
 	}
 	if (nearest && edit_is_near(least, strlen(name)))
-		return arena_strdup(arena, key_leaf(nearest));
-	return elsewhere ? elsewhere->path : NULL;
+		return key_leaf(nearest);
+	elsewhere = find_elsewhere(scopes, name);
+	if (!elsewhere)
+		return NULL;
+	return arena_printf(arena, "%s%s",
+		elsewhere->scope & scopes ? "" : scope_prefix(elsewhere->scope), elsewhere->path);
 }
 
 static void list_choices(const struct key *key, const char *before, struct buffer *out)

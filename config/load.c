@@ -85,13 +85,26 @@ static void load_tenants_dir(struct loader *l)
 
 static void add_listener(struct loader *l, const char *name, const char *address, enum tls_mode tls)
 {
-	struct listener_config *listener = block_add(l, SCOPE_LISTENER, l->root.at)->base;
+	struct block *block = block_add(l, SCOPE_LISTENER, l->root.at);
+	struct listener_config *listener = block->base;
 
+	block->prefix = arena_printf(l->scratch, "listeners[%s].", name);
 	listener->name = name;
 	listener->listen.items = arena_alloc(l->config->arena, sizeof(listener->listen.items[0]));
 	listener->listen.items[0] = address;
 	listener->listen.n = 1;
 	listener->tls = tls;
+}
+
+static bool any_tls(const struct loader *l)
+{
+	for (size_t i = 0; i < l->listeners.n; i++) {
+		const struct listener_config *listener = l->listeners.items[i]->base;
+
+		if (listener->tls != TLS_NONE)
+			return true;
+	}
+	return false;
 }
 
 /* What the table cannot say as a default: lists of blocks. */
@@ -103,7 +116,7 @@ static void add_standard_blocks(struct loader *l)
 		add_listener(l, "pop3", "[::]:110", TLS_STARTTLS);
 		add_listener(l, "pop3s", "[::]:995", TLS_IMPLICIT);
 	}
-	if (!block_gives(&l->root, "certificates")) {
+	if (!block_gives(&l->root, "certificates") && any_tls(l)) {
 		certificate = block_add(l, SCOPE_CERTIFICATE, l->root.at)->base;
 		certificate->certificate = "/etc/popgate/tls/cert.pem";
 		certificate->key = "/etc/popgate/tls/key.pem";

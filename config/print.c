@@ -36,45 +36,36 @@ static bool is_absent(const struct key *key, const struct tenant *tenant)
 	       (starts_with(key->path, "imap.oauth2") && tenant->imap.oauth2.flow == OAUTH2_NONE);
 }
 
-static void print_block(FILE *out, enum key_scope scope, const void *base)
+/* The keys of one scope; the first is an item of a list when bullet is "- ". */
+static void print_scope(FILE *out, enum key_scope scope, const void *base,
+	const struct tenant *tenant, const char *bullet)
 {
-	const struct tenant *tenant = scope == SCOPE_TENANT ? base : NULL;
-	unsigned scopes = scope | (tenant ? SCOPE_SHARED : 0U);
-	const char *bullet = "- ";
+	for (size_t i = 0; i < config_key_count; i++) {
+		const struct key *key = &config_keys[i];
 
-	/* The name comes first in each block, whatever the order of scopes in the table. */
-	for (unsigned own = 1; own < 2 + (tenant ? 1U : 0U); own++) {
-		unsigned wanted = own == 1 ? scope : scopes & SCOPE_SHARED;
-
-		for (size_t i = 0; i < config_key_count; i++) {
-			const struct key *key = &config_keys[i];
-
-			if ((key->scope & wanted) == 0 || (tenant && is_absent(key, tenant)))
-				continue;
-			print_key(out, key, base, 4, bullet);
-			bullet = "";
-		}
+		if (key->scope != scope || (tenant && is_absent(key, tenant)))
+			continue;
+		print_key(out, key, base, 4, bullet);
+		bullet = "";
 	}
+}
+
+static void print_tenant(FILE *out, const struct tenant *tenant)
+{
+	fprintf(out, "  # %s:%u\n", tenant->file, tenant->line);
+	print_scope(out, SCOPE_TENANT, tenant, tenant, "- ");
+	print_scope(out, SCOPE_SHARED, tenant, tenant, "");
 }
 
 static void print_blocks(FILE *out, const struct key *key, const struct config *config)
 {
-	size_t n = key->block == SCOPE_LISTENER      ? config->n_listeners
-		   : key->block == SCOPE_CERTIFICATE ? config->n_certificates
-						     : config->n_tenants;
-
-	fprintf(out, "%s:%s\n", key->path, n ? "" : " []");
-	for (size_t i = 0; i < n; i++) {
-		if (key->block == SCOPE_LISTENER) {
-			print_block(out, key->block, &config->listeners[i]);
-		} else if (key->block == SCOPE_CERTIFICATE) {
-			print_block(out, key->block, &config->certificates[i]);
-		} else {
-			fprintf(out, "  # %s:%u\n", config->tenants[i].file,
-				config->tenants[i].line);
-			print_block(out, key->block, &config->tenants[i]);
-		}
-	}
+	fprintf(out, "%s:\n", key->path);
+	for (size_t i = 0; key->block == SCOPE_LISTENER && i < config->n_listeners; i++)
+		print_scope(out, SCOPE_LISTENER, &config->listeners[i], NULL, "- ");
+	for (size_t i = 0; key->block == SCOPE_CERTIFICATE && i < config->n_certificates; i++)
+		print_scope(out, SCOPE_CERTIFICATE, &config->certificates[i], NULL, "- ");
+	for (size_t i = 0; key->block == SCOPE_TENANT && i < config->n_tenants; i++)
+		print_tenant(out, &config->tenants[i]);
 }
 
 void config_print(const struct config *config, FILE *out)

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_DEPTH 32
+
 struct place source_whole(const struct source *source)
 {
 	return (struct place){ .file = source->file, .order = source->order };
@@ -104,6 +106,15 @@ static struct place at_offset(const struct source *source, const struct buffer *
 	return at;
 }
 
+static void parser_begin(yaml_parser_t *parser, const struct buffer *text)
+{
+	/* It only fails for want of memory. */
+	if (!yaml_parser_initialize(parser))
+		abort();
+	yaml_parser_set_input_string(
+		parser, (const unsigned char *)text->data + text->start, buffer_used(text));
+}
+
 static void report_syntax(const struct source *source, const yaml_parser_t *parser,
 	const struct buffer *text, struct reports *reports)
 {
@@ -116,6 +127,32 @@ static void report_syntax(const struct source *source, const yaml_parser_t *pars
 		report(reports, CONFIG_ERROR, at_mark(source, parser->problem_mark), "",
 			"%s%s%s, expected YAML", problem, parser->context ? " " : "",
 			parser->context ? parser->context : "");
+}
+
+/* Refuses what is nested deeper than any configuration: libyaml's scanner takes time that grows
+ * with the square of the depth. What is no YAML at all is left for the real parse to report. */
+static bool check_depth(struct source *source, const struct buffer *text, struct reports *reports)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	unsigned depth = 0;
+	bool more = true;
+
+	parser_begin(&parser, text);
+	while (more && depth <= MAX_DEPTH && yaml_parser_parse(&parser, &event)) {
+		more = event.type != YAML_STREAM_END_EVENT;
+		if (event.type == YAML_SEQUENCE_START_EVENT ||
+			event.type == YAML_MAPPING_START_EVENT)
+			depth++;
+		if (event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT)
+			depth--;
+		if (depth > MAX_DEPTH)
+			report(reports, CONFIG_ERROR, at_mark(source, event.start_mark), "",
+				"nested too deeply, expected %d levels at most", MAX_DEPTH);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return depth <= MAX_DEPTH;
 }
 
 static bool check_document(struct source *source, struct reports *reports)
@@ -172,13 +209,12 @@ bool source_load(struct source *source, const char *file, unsigned order, struct
 		buffer_done(&text);
 		return false;
 	}
-	if (!yaml_parser_initialize(&parser))
-		abort();
-	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(
-		&parser, (const unsigned char *)text.data + text.start, buffer_used(&text));
-	good = parse_documents(source, &parser, &text, reports);
-	yaml_parser_delete(&parser);
+	good = check_depth(source, &text, reports);
+	if (good) {
+		parser_begin(&parser, &text);
+		good = parse_documents(source, &parser, &text, reports);
+		yaml_parser_delete(&parser);
+	}
 	buffer_done(&text);
 	return good;
 }

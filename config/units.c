@@ -9,21 +9,10 @@ struct unit {
 };
 
 /* Smallest first. */
-static const struct unit durations[] = {
-	{"ms",    1 },
-        { "s",      SECOND },
-        { "m",MINUTE },
-        { "h",    HOUR },
-        { "d",      DAY },
-        { 0}
-};
-static const struct unit sizes[] = {
-	{"",       1 },
-        { "K",       1 << 10 },
-        { "M",1 << 20 },
-        { "G",     1 << 30 },
-        { 0      }
-};
+static const struct unit durations[] = { { "ms", 1 }, { "s", SECOND }, { "m", MINUTE },
+	{ "h", HOUR }, { "d", DAY }, { 0 } };
+static const struct unit sizes[] = { { "", 1 }, { "K", 1 << 10 }, { "M", 1 << 20 },
+	{ "G", 1 << 30 }, { 0 } };
 
 /* Reads digits; returns what follows them, NULL when there are none or too many. */
 static const char *digits(const char *text, uint64_t *ret)
