@@ -173,15 +173,15 @@ struct hash_kind {
 };
 
 static const struct hash_kind kinds[] = {
-	{"$y$",         "yescrypt", true,  check_yescrypt, work_crypt   },
-	{ "$2a$",       "bcrypt",   true,  check_bcrypt,   work_crypt   },
-	{ "$2b$",       "bcrypt",   true,  check_bcrypt,   work_crypt   },
-	{ "$2y$",       "bcrypt",   true,  check_bcrypt,   work_crypt   },
-	{ "$6$",        "sha512",   false, check_sha512,   work_crypt   },
-	{ "$5$",        "sha256",   false, check_sha256,   work_crypt   },
-	{ "$argon2id$", "argon2id", true,  check_argon2,   work_argon2id},
-	{ "$argon2i$",  "argon2i",  true,  check_argon2,   work_argon2i },
-	{ NULL,         NULL,       false, NULL,           NULL         },
+	{ "$y$", "yescrypt", true, check_yescrypt, work_crypt },
+	{ "$2a$", "bcrypt", true, check_bcrypt, work_crypt },
+	{ "$2b$", "bcrypt", true, check_bcrypt, work_crypt },
+	{ "$2y$", "bcrypt", true, check_bcrypt, work_crypt },
+	{ "$6$", "sha512", false, check_sha512, work_crypt },
+	{ "$5$", "sha256", false, check_sha256, work_crypt },
+	{ "$argon2id$", "argon2id", true, check_argon2, work_argon2id },
+	{ "$argon2i$", "argon2i", true, check_argon2, work_argon2i },
+	{ NULL, NULL, false, NULL, NULL },
 };
 
 static const struct hash_kind *kind_of(const char *hash)

@@ -75,9 +75,9 @@ static const char *const login_prompts[] = { "Username:", "Password:", NULL };
 
 /* bit, name, prompts, server_first, takes_empty, collect */
 static const struct mechanism mechanisms[] = {
-	{MECH_PLAIN,  "PLAIN", NULL,          false, false, collect_plain},
-	{ MECH_LOGIN, "LOGIN", login_prompts, true,  false, collect_login},
-	{ 0,          NULL,    NULL,          false, false, NULL         },
+	{ MECH_PLAIN, "PLAIN", NULL, false, false, collect_plain },
+	{ MECH_LOGIN, "LOGIN", login_prompts, true, false, collect_login },
+	{ 0, NULL, NULL, false, false, NULL },
 };
 
 void sasl_credentials_done(struct sasl_credentials *credentials)

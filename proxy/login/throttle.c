@@ -131,9 +131,15 @@ static struct name name_of_address(const char *address)
 	return name_of(&shared->addresses, address, strlen(address));
 }
 
+/* Without regard to case: it must not matter whether the login_name rules were applied. */
 static struct name name_of_login(const char *login)
 {
-	return name_of(&shared->logins, login, strlen(login));
+	cleanup(free_cleanup) char *folded = mem_strdup(login);
+
+	for (char *p = folded; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return name_of(&shared->logins, folded, strlen(folded));
 }
 
 /* The entry of that name in its bucket, and its value; NULL when it has none. */

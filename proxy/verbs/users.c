@@ -1,6 +1,6 @@
-#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,9 +9,8 @@
 #include "proxy/login/password_input.h"
 #include "proxy/login/users.h"
 #include "proxy/login/users_edit.h"
+#include "proxy/verbs/common.h"
 #include "proxy/verbs/verbs.h"
-
-enum { DONE = 0, NO = 1, USAGE = 2 };
 
 static const char help[] =
 	"Usage: popgate users set    --file FILE LOGIN\n"
@@ -43,13 +42,7 @@ static const char help[] =
 static int complain(const char *text)
 {
 	fprintf(stderr, "popgate users: %s\n", text);
-	return USAGE;
-}
-
-static int complain_usage(const char *text)
-{
-	fprintf(stderr, "popgate users: %s\nTry 'popgate users --help'.\n", text);
-	return USAGE;
+	return VERB_USAGE;
 }
 
 static struct err make_hash(const char *login, char hash[HASH_MAX])
@@ -77,7 +70,7 @@ static int users_verb_set(const char *file, const char *login)
 	if (failed(e = users_set(file, login, hash, &known)))
 		return complain(e.detail);
 	printf("%s: %s\n", login, known ? "password changed" : "added");
-	return DONE;
+	return VERB_DONE;
 }
 
 static int users_verb_remove(const char *file, const char *login)
@@ -89,10 +82,10 @@ static int users_verb_remove(const char *file, const char *login)
 		return complain(e.detail);
 	if (!known) {
 		fprintf(stderr, "popgate users: %s: no such login in %s\n", login, file);
-		return NO;
+		return VERB_NO;
 	}
 	printf("%s: removed\n", login);
-	return DONE;
+	return VERB_DONE;
 }
 
 static void print_wrong(unsigned line, const char *wrong, void *file)
@@ -117,10 +110,10 @@ static int users_verb_list(const char *file, const char *login)
 	if (failed(e))
 		return complain(e.detail);
 	if (failed(users_parse(file, text, n, print_wrong, (void *)(uintptr_t)file, &users)))
-		return USAGE;
+		return VERB_USAGE;
 	for (size_t i = 0; i < users->n; i++)
 		printf("%s\t%s\n", users->entries[i].login, users->entries[i].kind);
-	return DONE;
+	return VERB_DONE;
 }
 
 static const struct users_action {
@@ -128,10 +121,10 @@ static const struct users_action {
 	bool login;
 	int (*run)(const char *file, const char *login);
 } actions[] = {
-	{"set",     true,  users_verb_set   },
-	{ "remove", true,  users_verb_remove},
-	{ "list",   false, users_verb_list  },
-	{ NULL,     false, NULL             },
+	{ "set", true, users_verb_set },
+	{ "remove", true, users_verb_remove },
+	{ "list", false, users_verb_list },
+	{ NULL, false, NULL },
 };
 
 static int run(const char *file, int argc, char **argv)
@@ -139,26 +132,26 @@ static int run(const char *file, int argc, char **argv)
 	const struct users_action *action = actions;
 
 	if (argc == 0)
-		return complain_usage("say what to do: set, remove or list");
+		return verb_usage("users", "say what to do: set, remove or list");
 	while (action->name && strcmp(action->name, argv[0]) != 0)
 		action++;
 	if (!action->name)
-		return complain_usage("the first argument must be set, remove or list");
+		return verb_usage("users", "the first argument must be set, remove or list");
 	if (!file)
-		return complain_usage("name the users file: --file FILE");
+		return verb_usage("users", "name the users file: --file FILE");
 	if (argc < 1 + action->login)
-		return complain_usage("a LOGIN is missing");
+		return verb_usage("users", "a LOGIN is missing");
 	if (argc > 1 + action->login)
-		return complain_usage("too many arguments");
+		return verb_usage("users", "too many arguments");
 	return action->run(file, argv[1]);
 }
 
 int verb_users(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"file",  required_argument, NULL, 'f'},
-		{ "help", no_argument,       NULL, 'h'},
-		{ NULL,   0,                 NULL, 0  },
+		{ "file", required_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	const char *file = NULL;
 	int option;
@@ -172,9 +165,9 @@ int verb_users(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(help, stdout);
-			return DONE;
+			return VERB_DONE;
 		default:
-			return complain_usage("an unknown option, or one without its value");
+			return verb_usage("users", "an unknown option, or one without its value");
 		}
 	}
 	return run(file, argc - optind, argv + optind);

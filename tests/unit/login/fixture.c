@@ -9,6 +9,7 @@
 #include "proxy/runtime/mem.h"
 
 static char *root;
+static struct arena *paths;
 
 void in_fiber(void (*fn)(void *arg), void *arg)
 {
@@ -23,6 +24,7 @@ int folder_setup(void **state)
 {
 	(void)state;
 	root = mem_strdup("/tmp/popgate-login-XXXXXX");
+	paths = arena_new();
 	return mkdtemp(root) ? 0 : -1;
 }
 
@@ -38,6 +40,7 @@ int folder_teardown(void **state)
 {
 	(void)state;
 	nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	arena_free(steal(paths));
 	free(steal(root));
 	return 0;
 }
@@ -49,12 +52,7 @@ const char *folder(void)
 
 const char *path_of(const char *name)
 {
-	static char paths[4][256];
-	static unsigned next;
-	char *path = paths[next++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", root, name);
-	return path;
+	return arena_printf(paths, "%s/%s", root, name);
 }
 
 void write_file(const char *path, const char *text)

@@ -38,11 +38,11 @@
 /* Runs fn(arg) in a fiber, and the loop until it has ended. */
 void in_fiber(void (*fn)(void *arg), void *arg);
 
-/* A folder of its own for each test; group teardown removes it with what is in it. */
+/* A folder for the tests of one program; the teardown removes it with what is in it. */
 int folder_setup(void **state);
 int folder_teardown(void **state);
 const char *folder(void);
-/* "folder/name", static storage until the next call but three. */
+/* "folder/name"; lives until the teardown. */
 const char *path_of(const char *name);
 void write_file(const char *path, const char *text);
 /* The content; malloc'ed. */

@@ -11,17 +11,17 @@ struct vector {
 };
 
 static const struct vector vectors[] = {
-	{HASH_YESCRYPT,      "yescrypt", "$y$j75$"                      },
-	{ HASH_BCRYPT,       "bcrypt",   "$2b$04$"                      },
-	{ HASH_BCRYPT_2A,    "bcrypt",   "$2a$04$"                      },
-	{ HASH_BCRYPT_2Y,    "bcrypt",   "$2y$04$"                      },
-	{ HASH_SHA512,       "sha512",   "$6$rounds=1000$"              },
-	{ HASH_SHA512_PLAIN, "sha512",   "$6$"                          },
-	{ HASH_SHA256,       "sha256",   "$5$"                          },
-	{ HASH_ARGON2ID,     "argon2id", "$argon2id$v=19$m=64,t=1,p=1$" },
-	{ HASH_ARGON2ID_OLD, "argon2id", "$argon2id$v=16$m=128,t=1,p=1$"},
-	{ HASH_ARGON2I,      "argon2i",  "$argon2i$v=19$m=64,t=1,p=2$"  },
-	{ NULL,              NULL,       NULL			   },
+	{ HASH_YESCRYPT, "yescrypt", "$y$j75$" },
+	{ HASH_BCRYPT, "bcrypt", "$2b$04$" },
+	{ HASH_BCRYPT_2A, "bcrypt", "$2a$04$" },
+	{ HASH_BCRYPT_2Y, "bcrypt", "$2y$04$" },
+	{ HASH_SHA512, "sha512", "$6$rounds=1000$" },
+	{ HASH_SHA512_PLAIN, "sha512", "$6$" },
+	{ HASH_SHA256, "sha256", "$5$" },
+	{ HASH_ARGON2ID, "argon2id", "$argon2id$v=19$m=64,t=1,p=1$" },
+	{ HASH_ARGON2ID_OLD, "argon2id", "$argon2id$v=16$m=128,t=1,p=1$" },
+	{ HASH_ARGON2I, "argon2i", "$argon2i$v=19$m=64,t=1,p=2$" },
+	{ NULL, NULL, NULL },
 };
 
 struct question {

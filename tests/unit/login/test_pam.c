@@ -24,14 +24,12 @@ static void ask(void *arg)
 
 static struct err verify(const char *service, const char *login, const char *password, size_t n)
 {
-	struct question q = {
-		.request = {.service = service,
-			    .directory = folder(),
-			    .login = login,
-			    .address = "192.0.2.1"},
+	struct question q = { .request = { .service = service,
+				      .directory = folder(),
+				      .login = login,
+				      .address = "192.0.2.1" },
 		.password = password,
-		.length = n
-	};
+		.length = n };
 
 	in_fiber(ask, &q);
 	return q.error;

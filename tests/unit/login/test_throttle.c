@@ -38,6 +38,15 @@ static void test_address_and_login_count_apart(void **state)
 	assert_int_equal(throttle_failed(&limits, "192.0.2.3", "dan"), 2000); /* nobody's */
 }
 
+static void test_case_of_a_login_does_not_matter(void **state)
+{
+	(void)state;
+	assert_int_equal(throttle_failed(&limits, "192.0.2.1", "ann@a.example"), 2000);
+	assert_int_equal(throttle_failed(&limits, "192.0.2.2", "Ann@A.example"), 4000);
+	throttle_succeeded("ANN@a.example");
+	assert_int_equal(throttle_failed(&limits, "192.0.2.3", "ann@a.example"), 2000);
+}
+
 static void test_success_forgets_the_login_only(void **state)
 {
 	(void)state;
@@ -180,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_delay_doubles_up_to_its_end, map),
 		cmocka_unit_test_setup(test_address_and_login_count_apart, map),
+		cmocka_unit_test_setup(test_case_of_a_login_does_not_matter, map),
 		cmocka_unit_test_setup(test_success_forgets_the_login_only, map),
 		cmocka_unit_test_setup(test_failures_fade, map),
 		cmocka_unit_test_setup(test_address_is_refused_beyond_its_number, map),
