@@ -2,6 +2,7 @@
 #include "proxy/maildrop/maildrop.h"
 
 #include <assert.h>
+#include <string.h>
 #include <strings.h>
 #include <time.h>
 

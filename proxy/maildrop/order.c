@@ -1,5 +1,4 @@
 /* order - the orders a listing is brought into: by key, by arrival, as the client sees it. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

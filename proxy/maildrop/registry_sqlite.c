@@ -6,7 +6,6 @@
  * the other writers wait at the gate as fibers. Readers are never held up by a writer (WAL).
  */
 #include <assert.h>
-#include <string.h>
 
 #include "proxy/maildrop/registry.h"
 #include "proxy/maildrop/sqlite_connection.h"

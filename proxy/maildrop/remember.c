@@ -9,6 +9,7 @@
  * while somebody renamed it in the Maildir. To drop it would change its unique-id. It is marked
  * missing, and dropped at the first write a day later unless a listing showed it in between.
  */
+#include <string.h>
 #include <time.h>
 
 #include "proxy/maildrop/bits.h"
@@ -25,7 +26,7 @@ struct join {
 	uint64_t *returned; /* bits: present, but marked missing in the registry */
 	size_t n_returned;
 	size_t n_vanished;
-	bool loading; /* the first pass: vanished ones are noted */
+	bool loading; /* the first look, as against the transaction: vanished ones are noted */
 	int64_t now;
 };
 
@@ -252,6 +253,8 @@ static struct err update_write(struct registry_writer *writer, void *arg)
 	struct err e;
 
 	for (size_t i = 0; i < deletions->n_gone; i++) {
+		if (!bit_get(plan->drop->known, deletions->gone[i]))
+			continue;
 		entry = entry_of(plan->drop, deletions->gone[i]);
 		if (failed(e = writer->drop(writer, &entry)))
 			return e;
