@@ -5,12 +5,6 @@
 
 #include "proxy/pop3/session_state.h"
 
-static void forget_user(struct session *s)
-{
-	free(s->user);
-	s->user = NULL;
-}
-
 /* Says why there is no password login on this connection. */
 fiber_fn static void refuse_plaintext(struct session *s)
 {
@@ -24,7 +18,6 @@ fiber_fn static void refuse_plaintext(struct session *s)
 
 fiber_fn static void cmd_user(struct session *s, const struct command_args *args)
 {
-	forget_user(s);
 	if (!(session_mechanisms(s) & MECH_USER)) {
 		refuse_plaintext(s);
 		return;
@@ -75,8 +68,7 @@ fiber_fn static bool exchange(struct session *s, struct sasl *sasl, const char *
 
 		line_wipe(s->in);
 		if (failed(e)) {
-			reply_err(s->out, "malformed authentication exchange");
-			s->bad_commands++;
+			session_bad_command(s, "malformed authentication exchange");
 			return false;
 		}
 		if (state == SASL_DONE)
@@ -90,8 +82,7 @@ fiber_fn static bool exchange(struct session *s, struct sasl *sasl, const char *
 		}
 		/* A NUL would hide the rest of the line from the base64 check. */
 		if (strlen(line.text) != line.length) {
-			reply_err(s->out, "malformed authentication exchange");
-			s->bad_commands++;
+			session_bad_command(s, "malformed authentication exchange");
 			return false;
 		}
 		input = line.text;
@@ -104,7 +95,6 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 	struct sasl_credentials credentials = { 0 };
 	unsigned mechanism;
 
-	forget_user(s);
 	if (!args->word) {
 		list_mechanisms(s);
 		return;
@@ -130,7 +120,6 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 fiber_fn static void cmd_stls(struct session *s, const struct command_args *args)
 {
 	(void)args;
-	forget_user(s);
 	if (stream_is_tls(s->stream)) {
 		reply_err(s->out, "TLS is on already");
 		return;
@@ -143,12 +132,6 @@ fiber_fn static void cmd_stls(struct session *s, const struct command_args *args
 	session_start_tls(s);
 }
 
-fiber_fn static void cmd_capa_before_login(struct session *s, const struct command_args *args)
-{
-	forget_user(s);
-	cmd_capa(s, args);
-}
-
 fiber_fn static void cmd_quit(struct session *s, const struct command_args *args)
 {
 	(void)args;
@@ -159,17 +142,16 @@ fiber_fn static void cmd_quit(struct session *s, const struct command_args *args
 fiber_fn static void cmd_apop(struct session *s, const struct command_args *args)
 {
 	(void)args;
-	forget_user(s);
 	reply_err(s->out, "APOP is not supported");
 }
 
 const struct command authorization_commands[] = {
-	{"USER",    ARGS_WORD, cmd_user },
+	{ "USER", ARGS_WORD, cmd_user },
 	{ "PASS", ARGS_REST, cmd_pass },
-	{ "AUTH",   ARGS_AUTH, cmd_auth },
+	{ "AUTH", ARGS_AUTH, cmd_auth },
 	{ "STLS", ARGS_NONE, cmd_stls },
-	{ "CAPA",   ARGS_NONE, cmd_capa_before_login },
+	{ "CAPA", ARGS_NONE, cmd_capa },
 	{ "QUIT", ARGS_NONE, cmd_quit },
-	{ "APOP",   ARGS_REST, cmd_apop },
-	{ 0},
+	{ "APOP", ARGS_REST, cmd_apop },
+	{ 0 },
 };

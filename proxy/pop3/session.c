@@ -15,6 +15,25 @@ void session_close(struct session *s, const char *reason)
 		s->reason = reason;
 }
 
+void session_forget_user(struct session *s)
+{
+	free(s->user);
+	s->user = NULL;
+}
+
+fiber_fn void session_bad_command(struct session *s, const char *why)
+{
+	session_forget_user(s);
+	s->bad_commands++;
+	if (s->bad_commands < s->config->protocol.bad_commands) {
+		reply_err(s->out, "%s", why);
+		return;
+	}
+	/* One response per command, the last one too (RFC 1939 section 3; MS-STANOPOP3 C0014). */
+	reply_err(s->out, "too many bad commands, closing the connection");
+	session_close(s, "too many bad commands");
+}
+
 bool session_passwords_allowed(const struct session *s)
 {
 	return stream_is_tls(s->stream) || s->connection->listener->plaintext_login;
@@ -76,8 +95,7 @@ fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 	if (!failed(e))
 		return true;
 	if (e.scope == ERR_LIMIT) {
-		reply_err(s->out, "line too long");
-		s->bad_commands++;
+		session_bad_command(s, "line too long");
 		return false;
 	}
 	if (e.scope == ERR_TIMEOUT)
@@ -99,23 +117,19 @@ fiber_fn static void dispatch(struct session *s, struct line line, const struct 
 	enum command_fault fault = command_split(line, &verb, &rest);
 
 	if (fault != COMMAND_OK) {
-		reply_err(s->out, "%s", command_fault_text(fault));
-		s->bad_commands++;
+		session_bad_command(s, command_fault_text(fault));
 		return;
 	}
 	command = command_find(table, verb);
 	if (!command) {
-		reply_err(s->out, "%s",
-			!command_find(other, verb) ? "unknown command"
-			: s->drop                  ? "this command belongs before the login"
-						   : "log in first");
-		s->bad_commands++;
+		session_bad_command(s, !command_find(other, verb) ? "unknown command"
+				       : s->drop ? "this command belongs before the login"
+						 : "log in first");
 		return;
 	}
 	fault = command_arguments(command, rest, &args);
 	if (fault != COMMAND_OK) {
-		reply_err(s->out, "%s: %s", command->verb, command_fault_text(fault));
-		s->bad_commands++;
+		session_bad_command(s, command_fault_text(fault));
 		return;
 	}
 	if (args.message && (args.message > maildrop_count(s->drop) ||
@@ -125,6 +139,9 @@ fiber_fn static void dispatch(struct session *s, struct line line, const struct 
 					  : "this message is marked deleted");
 		return;
 	}
+	/* PASS counts right after USER only (RFC 1939 section 7). */
+	if (strcmp(command->verb, "PASS") != 0)
+		session_forget_user(s);
 	command->handler(s, &args);
 }
 
@@ -143,21 +160,14 @@ fiber_fn static void serve(
 
 	s->next = NEXT_COMMAND;
 	while (s->next == NEXT_COMMAND) {
-		if (session_read_line(s, s->drop ? max : SASL_LINE_MAX, &line)) {
-			/* The CRLF counts; a bare LF leaves one octet of grace. */
-			if (line.length + 2 > max && !is_auth(line)) {
-				reply_err(s->out, "line too long, at most %zu octets", max);
-				s->bad_commands++;
-			} else {
-				dispatch(s, line, table, other);
-			}
-			line_wipe(s->in);
-		}
-		if (s->next == NEXT_COMMAND &&
-			s->bad_commands >= s->config->protocol.bad_commands) {
-			reply_err(s->out, "too many bad commands, closing the connection");
-			session_close(s, "too many bad commands");
-		}
+		if (!session_read_line(s, s->drop ? max : SASL_LINE_MAX, &line))
+			continue;
+		/* The CRLF counts; a bare LF leaves one octet of grace. */
+		if (line.length + 2 > max && !is_auth(line))
+			session_bad_command(s, "line too long");
+		else
+			dispatch(s, line, table, other);
+		line_wipe(s->in);
 	}
 }
 
@@ -310,7 +320,7 @@ fiber_fn static void session_end(struct session *s)
 	fiber_set_tag(NULL);
 	line_reader_free(s->in);
 	reply_free(s->out);
-	free(s->user);
+	session_forget_user(s);
 	free(s->login);
 	free(s);
 }

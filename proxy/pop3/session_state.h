@@ -63,6 +63,12 @@ unsigned session_mechanisms(const struct session *session);
 /* Ends the session after what has been replied. reason: static text for the log. */
 void session_close(struct session *session, const char *reason);
 
+/* Drops the name that the USER command gave. */
+void session_forget_user(struct session *session);
+/* The one response to a command that is no command here, or not as it must be; counts it, and ends
+ * the session when there were too many. why: static text. */
+fiber_fn void session_bad_command(struct session *session, const char *why);
+
 /* Reads a line with the inactivity timer of the state; on failure replies where there is someone to
  * reply to, and ends the session. */
 fiber_fn bool session_read_line(struct session *session, size_t max, struct line *ret);
