@@ -19,8 +19,6 @@ struct fd_wait *fd_wait_new(int fd)
 
 	wait->status = uv_poll_init(runtime_loop(), &wait->poll, fd);
 	wait->open = wait->status == 0;
-	if (wait->open)
-		uv_unref((uv_handle_t *)&wait->poll);
 	return wait;
 }
 

@@ -14,7 +14,8 @@
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/tls_error.h"
 
-/* For minimum versions below 1.2: what old devices can do, still nothing anonymous or in clear. */
+/* For minimum versions below 1.2: what old devices can do, still nothing anonymous or in clear. It
+ * also sets the context's security level, without which OpenSSL refuses these versions. */
 #define LEGACY_CIPHERS "ALL:!aNULL:!eNULL:@SECLEVEL=0"
 
 /* Tickets are good only for servers of the same context name. */
@@ -185,10 +186,8 @@ static struct err server_context(const struct tls_certificate *certificate,
 
 	*ret = context;
 	(void)SSL_CTX_set_min_proto_version(context, version_number(minimum));
-	if (minimum < TLS_V1_2) {
-		SSL_CTX_set_security_level(context, 0);
+	if (minimum < TLS_V1_2)
 		(void)SSL_CTX_set_cipher_list(context, LEGACY_CIPHERS);
-	}
 	(void)SSL_CTX_set_dh_auto(context, 1);
 	/* Sessions live in tickets, whose keys all workers have from before the fork. */
 	(void)SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

@@ -97,6 +97,96 @@ static void test_sleepers_wake_in_order_of_time(void **state)
 	assert_string_equal(trace, "1 2 3 4 5 9 ");
 }
 
+/* The real clock has the rest of the way to go. */
+static void test_clock_advanced_to_just_before(void **state)
+{
+	uint64_t one = 1, almost = MINUTE - 5;
+
+	(void)state;
+	(void)fiber_spawn("sleeper", sleep_minutes, &one);
+	(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+	(void)fiber_spawn("clock", advance, &almost);
+	runtime_run();
+	assert_string_equal(trace, "1 ");
+}
+
+struct sleeper {
+	uint64_t minutes, woken_at; /* woken_at: in minutes; 0: not yet */
+	bool canceled;
+	struct fiber *fiber;
+};
+
+static uint64_t minutes_passed;
+
+static void sleep_or_be_canceled(void *arg)
+{
+	struct sleeper *sleeper = arg;
+	struct err e = wait_sleep(sleeper->minutes * MINUTE);
+
+	assert_int_equal(e.scope, sleeper->canceled ? ERR_CANCELED : ERR_OK);
+	sleeper->woken_at = minutes_passed;
+}
+
+/* Puts all to sleep, cancels some, then lets the minutes pass one by one. */
+static void run_sleepers(struct sleeper *sleepers, size_t n)
+{
+	minutes_passed = 0;
+	for (size_t i = 0; i < n; i++)
+		sleepers[i].fiber = fiber_spawn("sleeper", sleep_or_be_canceled, &sleepers[i]);
+	(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+	for (size_t i = 0; i < n; i++) {
+		if (sleepers[i].canceled)
+			fiber_cancel(sleepers[i].fiber);
+	}
+	while (fiber_count() > 0) {
+		(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+		minutes_passed++;
+		clock_advance(MINUTE);
+		(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+	}
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(
+			sleepers[i].woken_at, sleepers[i].canceled ? 0 : sleepers[i].minutes);
+}
+
+/* Timers leave the heap from anywhere in it, and the others still fire in their minute. */
+static void test_sleepers_who_leave_disturb_no_others(void **state)
+{
+	struct sleeper *sleepers cleanup(free_cleanup) = mem_zalloc(400, sizeof(*sleepers));
+
+	(void)state;
+	for (unsigned i = 0; i < 400; i++) {
+		sleepers[i].minutes = 2 + (i * 7919) % 97;
+		sleepers[i].canceled = i % 3 == 0;
+	}
+	run_sleepers(sleepers, 400);
+}
+
+/* The last of the heap fills the gap in another branch, where it is earlier than its parent. */
+static void test_sleeper_who_leaves_another_branch(void **state)
+{
+	struct sleeper sleepers[] = {
+		{ 1 },
+		{ 50 },
+		{ 2 },
+		{ 60, .canceled = true },
+		{ 61 },
+		{ 3 },
+		{ 4 },
+		{ 70 },
+		{ 71 },
+		{ 72 },
+		{ 73 },
+		{ 5 },
+		{ 6 },
+		{ 7 },
+		{ 8 },
+	};
+
+	(void)state;
+	run_sleepers(sleepers, sizeof(sleepers) / sizeof(sleepers[0]));
+}
+
 static void nested_deadlines(void *arg)
 {
 	uint64_t start = runtime_now();
@@ -482,6 +572,34 @@ static void test_gate_survives_those_who_give_up(void **state)
 	assert_string_equal(trace, "next ");
 }
 
+static void hold_gate(void *arg)
+{
+	struct fiber **waiting = arg;
+
+	assert_ok(gate_enter(&gate));
+	assert_ok(wait_turn());
+	fiber_cancel(waiting[0]);
+	assert_ok(wait_turn());
+	(void)fiber_spawn("newcomer", pass_gate, (char[]){ "newcomer" });
+	assert_ok(wait_turn());
+	assert_ok(wait_turn());
+	gate_leave(&gate);
+}
+
+static void test_gate_admits_whoever_comes_after_a_cancel(void **state)
+{
+	enum err_scope scope = ERR_PEER;
+	struct fiber *waiting;
+
+	(void)state;
+	gate_init(&gate, 1);
+	(void)fiber_spawn("holder", hold_gate, &waiting);
+	waiting = fiber_spawn("guest", refused_at_gate, &scope);
+	runtime_run();
+	assert_int_equal(scope, ERR_CANCELED);
+	assert_string_equal(trace, "newcomer ");
+}
+
 struct job {
 	sem_t may_end;
 	bool ended;
@@ -804,6 +922,9 @@ int main(void)
 		trace_test(test_fibers_run_in_spawn_order),
 		trace_test(test_name_and_tag),
 		trace_test(test_sleepers_wake_in_order_of_time),
+		trace_test(test_clock_advanced_to_just_before),
+		trace_test(test_sleepers_who_leave_disturb_no_others),
+		trace_test(test_sleeper_who_leaves_another_branch),
 		trace_test(test_deadlines_nest),
 		trace_test(test_deadline_wakes_a_suspended_fiber),
 		trace_test(test_renewed_deadline_counts_from_its_renewal),
@@ -819,6 +940,7 @@ int main(void)
 		trace_test(test_high_water_mark),
 		trace_test(test_gate_is_first_come_first_served),
 		trace_test(test_gate_survives_those_who_give_up),
+		trace_test(test_gate_admits_whoever_comes_after_a_cancel),
 		trace_test(test_offload_waits_for_its_thread_whatever_happens),
 		trace_test(test_many_offload_at_once),
 		trace_test(test_descriptor_becomes_readable),

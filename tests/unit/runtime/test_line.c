@@ -332,6 +332,13 @@ static void test_wipe(void **state)
 	run_fiber(wipe_lines, NULL);
 }
 
+/* Has the reader look at an incomplete line. */
+static void fill_without_a_line(struct fixture *f)
+{
+	deadline(1);
+	expect_error(f, 512, ERR_TIMEOUT, "");
+}
+
 static void discard_input(void *arg)
 {
 	struct fixture f = fixture_open();
@@ -346,6 +353,17 @@ static void discard_input(void *arg)
 	assert_false(line_ready(f.reader));
 	SAY(&f, "CAPA\r\n");
 	EXPECT(&f, "CAPA");
+	SAY(&f, "a line too long\r\nin");
+	expect_error(&f, 10, ERR_LIMIT, "");
+	fill_without_a_line(&f);
+	line_discard_input(f.reader);
+	SAY(&f, "NOOP\r\n");
+	EXPECT(&f, "NOOP");
+	SAY(&f, "a line too long, cut");
+	expect_error(&f, 10, ERR_LIMIT, "");
+	line_discard_input(f.reader);
+	SAY(&f, "QUIT\r\n");
+	EXPECT(&f, "QUIT");
 	fixture_close(&f);
 }
 

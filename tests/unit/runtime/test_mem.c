@@ -160,6 +160,24 @@ static void test_buffer_keeps_octets_in_order(void **state)
 	assert_null(b.data);
 }
 
+static void test_buffer_takes_pieces_of_any_size(void **state)
+{
+	char *text cleanup(free_cleanup) = mem_alloc(70000);
+	struct buffer b = { 0 };
+
+	(void)state;
+	memset(text, 'z', 70000);
+	for (size_t n = 1; n < 70000; n = n * 3 + 1) {
+		buffer_append(&b, text, n);
+		buffer_consume(&b, n - 1);
+		buffer_append(&b, text, n);
+		assert_int_equal(buffer_used(&b), n + 1);
+		assert_memory_equal(b.data + b.start, text, n + 1);
+		buffer_consume(&b, n + 1);
+	}
+	buffer_wipe(&b);
+}
+
 static void test_buffer_printf(void **state)
 {
 	struct buffer b = { 0 };
@@ -234,11 +252,11 @@ static void test_secret_from_file(void **state)
 	static const struct {
 		const char *content, *secret;
 	} cases[] = {
-		{"word",         "word"       },
-		{ "word\n",      "word"       },
-		{ "word\r\n",    "word"       },
-		{ "word\n\n",    "word\n"     },
-		{ " two words ", " two words "},
+		{ "word", "word" },
+		{ "word\n", "word" },
+		{ "word\r\n", "word" },
+		{ "word\n\n", "word\n" },
+		{ " two words ", " two words " },
 	};
 	char path[] = "/tmp/popgate-secret-XXXXXX";
 	char *big cleanup(free_cleanup) = mem_zalloc(SECRET_MAX + 2, 1);
@@ -305,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_arena_strings),
 		cmocka_unit_test(test_overflow_is_out_of_memory),
 		cmocka_unit_test(test_buffer_keeps_octets_in_order),
+		cmocka_unit_test(test_buffer_takes_pieces_of_any_size),
 		cmocka_unit_test(test_buffer_printf),
 		cmocka_unit_test(test_buffer_consume_is_checked),
 		cmocka_unit_test(test_secret_holds_octets),
