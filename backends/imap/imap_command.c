@@ -109,12 +109,12 @@ static unsigned capability_bit(const struct mailimap_capability *capability)
 		const char *name;
 		unsigned bit;
 	} names[] = {
-		{"STARTTLS",       IMAP_STARTTLS     },
-		{ "LOGINDISABLED", IMAP_LOGINDISABLED},
-		{ "SASL-IR",       IMAP_SASL_IR      },
-		{ "ID",            IMAP_ID           },
-		{ "UIDPLUS",       IMAP_UIDPLUS      },
-		{ "MOVE",          IMAP_MOVE         },
+		{ "STARTTLS", IMAP_STARTTLS },
+		{ "LOGINDISABLED", IMAP_LOGINDISABLED },
+		{ "SASL-IR", IMAP_SASL_IR },
+		{ "ID", IMAP_ID },
+		{ "UIDPLUS", IMAP_UIDPLUS },
+		{ "MOVE", IMAP_MOVE },
 	};
 	const char *name = capability->cap_data.cap_name;
 

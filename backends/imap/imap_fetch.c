@@ -12,11 +12,12 @@ struct delivery {
 	struct imap_consumer consumer; /* first */
 	struct sink *out;
 	uint32_t uid;
-	uint64_t octets; /* delivered */
-	char tail[4];    /* the last of them */
-	bool complete;   /* the answer for uid ended with a body in it */
-	bool nil;        /* and the body was NIL */
-	struct err error;
+	uint64_t octets;  /* delivered */
+	char tail[4];     /* the last of them */
+	bool complete;    /* the answer for uid ended with a body in it */
+	bool nil;         /* and the body was NIL */
+	bool wrong;       /* a body came that was not asked for */
+	struct err error; /* the sink's */
 };
 
 static void remember_tail(struct delivery *d, const char *data, size_t n)
@@ -31,7 +32,8 @@ fiber_fn static bool on_piece(struct imap_consumer *consumer, const char *data, 
 {
 	struct delivery *d = (struct delivery *)consumer;
 
-	if (failed(d->error))
+	d->wrong |= d->complete;
+	if (failed(d->error) || d->wrong)
 		return false;
 	d->octets += n;
 	remember_tail(d, data, n);
@@ -57,10 +59,9 @@ static void on_delivered(struct imap_consumer *consumer, const struct mailimap_m
 		else if (fixed->att_type == MAILIMAP_MSG_ATT_BODY_SECTION)
 			body = fixed->att_data.att_body_section;
 	}
-	if (!body || failed(d->error))
+	if (!body)
 		return;
-	if (uid != d->uid || d->complete)
-		d->error = err_make(ERR_TEMP, "the server answers with another message");
+	d->wrong |= uid != d->uid || d->complete;
 	d->complete = true;
 	d->nil = !body->sec_body_part && d->octets == 0;
 }
@@ -81,12 +82,15 @@ fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const 
 
 	d->consumer = (struct imap_consumer){ .body = on_piece, .attributes = on_delivered };
 	d->octets = 0;
-	d->complete = d->nil = false;
+	d->complete = d->nil = d->wrong = false;
 	d->error = ok();
 	(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[%s", d->uid, section);
 	e = imap_fetch_into(imap, &d->consumer, IMAP_TEXT_MAX, command);
 	if (failed(d->error))
 		return give_up(imap, d->error);
+	if (d->wrong)
+		return give_up(imap, err_make(ERR_TEMP, "%s: UID %u: a body nobody asked for",
+					     imap->server, d->uid));
 	if (failed(e))
 		return e;
 	if (!d->complete || d->nil)

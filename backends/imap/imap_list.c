@@ -117,9 +117,12 @@ static int by_uid(const void *a, const void *b)
 /* Brings the folder just listed into the order of its UIDs, which servers need not keep. */
 static struct err settle(struct lister *l)
 {
-	struct backend_message *m = l->messages + l->first;
+	struct backend_message *m;
 	size_t n = l->n - l->first, i = 1;
 
+	if (n < 2)
+		return ok();
+	m = l->messages + l->first;
 	while (i < n && m[i - 1].uid < m[i].uid)
 		i++;
 	if (i >= n)
