@@ -143,6 +143,26 @@ class Served:
         """A session over implicit TLS."""
         return self.session("pop3s", tls=self.tls, **options)
 
+    # What others do to the mailbox
+
+    def deliver(self, *messages: bytes) -> None:
+        """Another client, or a delivery agent, adds mail."""
+        if hasattr(self, "user"):
+            self.user.append(*messages)
+        else:
+            self.maildir.deliver_all(messages)
+
+    def remove(self, number: int) -> None:
+        """Another client removes the message that is number in the mailbox now."""
+        if hasattr(self, "user"):
+            self.user.expunge(self.user.uids()[number - 1])
+        else:
+            self.maildir.files()[number - 1].unlink()
+
+    def held(self) -> int:
+        """How many messages the mailbox holds now."""
+        return len(self.user.uids() if hasattr(self, "user") else self.maildir.files())
+
 
 # Maildir
 

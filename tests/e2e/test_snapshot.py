@@ -15,22 +15,6 @@ def served(either):
     return either(THREE)
 
 
-def deliver(served, *messages):
-    """Another client, or a delivery agent, adds mail."""
-    if hasattr(served, "user"):
-        served.user.append(*messages)
-    else:
-        served.maildir.deliver_all(messages)
-
-
-def remove(served, number):
-    """Another client expunges the message that is number in the first snapshot."""
-    if hasattr(served, "user"):
-        served.user.expunge(number)
-    else:
-        served.maildir.files()[number - 1].unlink()
-
-
 def view(client):
     return client.stat(), client.sizes(), client.ids()
 
@@ -38,7 +22,7 @@ def view(client):
 def test_new_mail_is_invisible_until_the_next_login(served):
     with served.session() as client:
         before = view(client)
-        deliver(served, corpus.message("new"))
+        served.deliver(corpus.message("new"))
         assert view(client) == before
         assert client.retr(3) == THREE[2]
         client.err("RETR 4")
@@ -52,7 +36,7 @@ def test_new_mail_is_invisible_until_the_next_login(served):
 def test_a_message_removed_by_another_keeps_its_number(served):
     with served.session() as client:
         before = view(client)
-        remove(served, 2)
+        served.remove(2)
         assert view(client) == before
         assert client.err("RETR 2") == "message 2 is no longer in the mailbox"
         assert client.err("TOP 2 0") == "message 2 is no longer in the mailbox"
@@ -68,7 +52,7 @@ def test_a_message_removed_by_another_keeps_its_number(served):
 def test_removing_what_is_gone_already_is_no_error(served):
     with served.session() as client:
         client.ok("DELE 2")
-        remove(served, 2)
+        served.remove(2)
         client.quit()
     with served.session() as client:
         assert [client.retr(n) for n in client.sizes()] == [THREE[0], THREE[2]]
@@ -82,7 +66,7 @@ def test_delivery_and_expunge_at_once(served):
         def busy():
             n = 10
             while not stop.is_set():
-                deliver(served, corpus.message(f"number {n}"))
+                served.deliver(corpus.message(f"number {n}"))
                 n += 1
 
         other = threading.Thread(target=busy)
@@ -91,7 +75,7 @@ def test_delivery_and_expunge_at_once(served):
             for _ in range(20):
                 assert client.retr(1) == THREE[0]
                 assert view(client) == before
-            remove(served, 1)
+            served.remove(1)
             client.err("RETR 1")
             for _ in range(20):
                 assert client.retr(3) == THREE[2]
