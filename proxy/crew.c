@@ -208,12 +208,12 @@ unsigned crew_serving(const struct crew *crew, unsigned generation)
 	return n;
 }
 
-unsigned crew_outdated(const struct crew *crew, unsigned generation)
+unsigned crew_accepting(const struct crew *crew)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < crew->n; i++)
-		n += crew->members[i].generation != generation && crew->members[i].status_fd >= 0;
+		n += crew->members[i].status_fd >= 0;
 	return n;
 }
 

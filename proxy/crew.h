@@ -52,8 +52,8 @@ void crew_reap(struct crew *crew);
 
 /* Workers of the generation that serve. */
 unsigned crew_serving(const struct crew *crew, unsigned generation);
-/* Workers of other generations that accept still. */
-unsigned crew_outdated(const struct crew *crew, unsigned generation);
+/* Workers of any generation that accept still, or will. */
+unsigned crew_accepting(const struct crew *crew);
 /* Tells the workers of other generations to let their sessions finish and end. */
 void crew_retire_others(struct crew *crew, unsigned generation);
 /* Tells all to end. */

@@ -11,11 +11,11 @@ static const struct verb {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } verbs[] = {
-	{"serve",  verb_serve, "runs the gateway"                                     },
+	{ "serve", verb_serve, "runs the gateway" },
 	{ "check", verb_check, "checks the configuration and shows what is in effect" },
-	{ "route", verb_route, "says which tenant would serve a login"                },
-	{ "probe", verb_probe, "tries a login against its mail store, step by step"   },
-	{ "users", verb_users, "sets, removes and lists the passwords of a users file"},
+	{ "route", verb_route, "says which tenant would serve a login" },
+	{ "probe", verb_probe, "tries a login against its mail store, step by step" },
+	{ "users", verb_users, "sets, removes and lists the passwords of a users file" },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

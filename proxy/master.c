@@ -41,6 +41,7 @@ struct master {
 	uint64_t grace;  /* the longest of all generations, ms */
 	bool ready_due;  /* the line "ready" is still to come */
 	bool reload_due; /* and so is "reload done" */
+	bool drain_due;  /* and so is "draining" */
 	bool draining, forced;
 	uint64_t kill_at; /* while draining */
 };
@@ -62,7 +63,8 @@ static unsigned wanted_workers(const struct config *config)
 
 static void raise_open_files(const struct config *config)
 {
-	uint64_t needed = config->limits.sessions * FILES_PER_SESSION + FILES_OF_WORKER;
+	uint64_t share = config->limits.sessions / wanted_workers(config);
+	uint64_t needed = share * FILES_PER_SESSION + FILES_OF_WORKER;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -174,15 +176,24 @@ static void reload(struct master *m)
 	m->reload_due = true;
 }
 
-/* Once the workers of this generation serve, the others need not. */
+/* Once the workers of this generation serve, the others need not. Each line comes when what it says
+ * is so. */
 static void settle(struct master *m)
 {
 	unsigned generation = m->generation.number;
 
+	if (m->draining) {
+		if (m->drain_due && crew_accepting(&m->crew) == 0) {
+			m->drain_due = false;
+			log_info("draining", f_uint("sessions", session_table_count()),
+				f_uint("grace_s", m->grace / 1000));
+		}
+		return;
+	}
 	if (crew_serving(&m->crew, generation) < m->wanted)
 		return;
 	crew_retire_others(&m->crew, generation);
-	if (crew_outdated(&m->crew, generation) > 0)
+	if (crew_accepting(&m->crew) > m->wanted)
 		return;
 	if (m->ready_due)
 		log_info("ready", f_uint("workers", m->wanted));
@@ -194,9 +205,7 @@ static void settle(struct master *m)
 
 static void drain(struct master *m)
 {
-	log_info("draining", f_uint("sessions", session_table_count()),
-		f_uint("grace_s", m->grace / 1000));
-	m->draining = true;
+	m->draining = m->drain_due = true;
 	m->kill_at = crew_now() + m->grace + KILL_AFTER;
 	listen_close(&m->generation.listen, NULL);
 	crew_signal(&m->crew, WORKER_DRAIN);
@@ -274,12 +283,12 @@ int master_run(const char *file)
 		return 2;
 	}
 	while (!m.draining || m.crew.n > 0) {
-		if (!m.draining) {
+		if (!m.draining)
 			crew_fill(&m.crew, &m.generation, m.wanted, m.signals);
-			settle(&m);
-		}
+		settle(&m);
 		turn(&m);
 	}
+	settle(&m);
 	log_info("stopped");
 	crew_done(&m.crew);
 	free(m.fds);

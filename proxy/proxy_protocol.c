@@ -154,7 +154,7 @@ fiber_fn static struct err read_exactly(struct stream *stream, void *data, size_
 		if (failed(e))
 			return e;
 		if (got == 0)
-			return err_make(ERR_INVALID, "the connection closed before its PROXY header"
+			return err_make(ERR_PEER, "the connection closed before its PROXY header"
 						     " was complete");
 		done += got;
 	}
