@@ -520,34 +520,72 @@ static void test_linger_sends_close_notify(void **state)
 	close_ends(&server, &client);
 }
 
-/* A client of its own, since ours refuses what is below 1.2. */
-static struct err handshake_with_version(struct tls_context *server_context, int version)
+/* Our server with a client of OpenSSL's own, which can do what ours does not. */
+static struct err run_foreign_client(struct tls_context *server_context, SSL *ssl)
 {
 	struct end server = { .context = server_context }, client = { 0 };
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-	SSL *ssl;
+	char octets[8];
 
-	SSL_CTX_set_security_level(context, 0);
-	(void)SSL_CTX_set_min_proto_version(context, version);
-	(void)SSL_CTX_set_max_proto_version(context, version);
 	open_ends(&server, &client);
-	ssl = SSL_new(context);
 	(void)SSL_set_fd(ssl, stream_fd(client.stream));
 	SSL_set_connect_state(ssl);
 	(void)fiber_spawn("server", be_server, &server);
 	while (fiber_count() > 0) {
-		char octets[8];
-
-		if (SSL_do_handshake(ssl) == 1) {
+		if (SSL_do_handshake(ssl) == 1)
 			(void)SSL_write(ssl, "ping", 4);
-			(void)SSL_read(ssl, octets, sizeof(octets));
-		}
 		(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
 	}
-	SSL_free(ssl);
-	SSL_CTX_free(context);
+	if (SSL_is_init_finished(ssl))
+		assert_int_equal(SSL_read(ssl, octets, sizeof(octets)), 4);
+	/* Else OpenSSL takes the session for a broken one. */
+	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	server.context = NULL;
 	close_ends(&server, &client);
 	return server.handshake;
+}
+
+static SSL_CTX *foreign_client(int version)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+	SSL_CTX_set_security_level(context, 0);
+	(void)SSL_CTX_set_min_proto_version(context, version);
+	(void)SSL_CTX_set_max_proto_version(context, version);
+	return context;
+}
+
+static struct err handshake_with_version(struct tls_context *server_context, int version)
+{
+	SSL_CTX *context = foreign_client(version);
+	SSL *ssl = SSL_new(context);
+	struct err e = run_foreign_client(server_context, ssl);
+
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+	tls_context_free(server_context);
+	return e;
+}
+
+static void test_sessions_resume(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_context *server = server_of("server.pem", "server.key");
+		SSL_CTX *context = foreign_client(versions[i]);
+		SSL *first = SSL_new(context), *second = SSL_new(context);
+
+		assert_ok(run_foreign_client(server, first));
+		assert_false(SSL_session_reused(first));
+		(void)SSL_set_session(second, SSL_get0_session(first));
+		assert_ok(run_foreign_client(server, second));
+		assert_true(SSL_session_reused(second));
+		SSL_free(first);
+		SSL_free(second);
+		SSL_CTX_free(context);
+		tls_context_free(server);
+	}
 }
 
 static void test_minimum_version(void **state)
@@ -672,6 +710,7 @@ int main(void)
 		fiber_test(test_writer_waits_for_a_slow_reader),
 		fiber_test(test_end_of_a_connection),
 		fiber_test(test_linger_sends_close_notify),
+		fiber_test(test_sessions_resume),
 		fiber_test(test_minimum_version),
 		fiber_test(test_client_certificates),
 		fiber_test(test_files_are_checked),
