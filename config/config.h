@@ -2,8 +2,10 @@
  * config - the configuration as plain structs: what popgate.yaml says, with defaults filled in.
  *
  * Immutable after config_load; owned by its arena; strings are never NULL ("" is empty). Durations
- * are milliseconds, sizes octets. config/keys.c holds the one table of keys {path, type, default,
- * range, help}; config_load checks everything at once and reports every mistake with its place.
+ * are milliseconds, sizes octets. Paths are as they are to be opened: a relative one belonged to
+ * the folder of the file it stood in. config/keys.c holds the one table of keys {path, type,
+ * default, range, help}; config_load checks everything at once and reports every mistake with its
+ * place.
  */
 #ifndef POPGATE_CONFIG_CONFIG_H
 #define POPGATE_CONFIG_CONFIG_H
@@ -73,7 +75,7 @@ struct listener_config {
 };
 
 struct auth_settings {
-	unsigned mechanisms;
+	unsigned mechanisms; /* those in effect */
 	const char *users_file;
 	const char *pam_service;
 	const char *keytab_file;
@@ -176,7 +178,7 @@ struct config {
 	const char *run_as;
 	uint64_t shutdown_grace;
 	enum state_kind state_kind;
-	const char *state; /* SQLite: the path; PostgreSQL: the whole URI */
+	const char *state; /* SQLite: the path */
 	const char *tenants_dir;
 	const char *admin_listen;
 	struct {

@@ -232,8 +232,7 @@ void block_report(struct loader *l, const struct block *block, const char *path,
 	if (n > 0 && where[n - 1] == '.')
 		where = arena_strndup(l->scratch, where, n - 1);
 	va_start(ap, format);
-	if (vasprintf(&what, format, ap) < 0)
-		what = mem_strdup(format);
+	what = report_text(format, ap);
 	va_end(ap);
 	report(&l->reports, severity, block_place(l, block, path), where, "%s", what);
 	free(what);

@@ -24,6 +24,13 @@ static void push(
 	reports->n++;
 }
 
+char *report_text(const char *format, va_list ap)
+{
+	char *text;
+
+	return vasprintf(&text, format, ap) < 0 ? mem_strdup(format) : text;
+}
+
 void report(struct reports *reports, enum config_severity severity, struct place at,
 	const char *key, const char *format, ...)
 {
@@ -38,8 +45,7 @@ void report(struct reports *reports, enum config_severity severity, struct place
 		return;
 	}
 	va_start(ap, format);
-	if (vasprintf(&what, format, ap) < 0)
-		what = mem_strdup(format);
+	what = report_text(format, ap);
 	va_end(ap);
 	buffer_printf(&text, "%s:", at.file);
 	if (at.line > 0)

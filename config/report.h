@@ -7,6 +7,8 @@
 #ifndef POPGATE_CONFIG_REPORT_H
 #define POPGATE_CONFIG_REPORT_H
 
+#include <stdarg.h>
+
 #include "config/config.h"
 
 #define REPORTS_MAX 1000
@@ -28,6 +30,9 @@ struct reports {
 /* key: the path of the key, or "". Control octets in the text are replaced. */
 __attribute__((format(printf, 5, 6))) void report(struct reports *reports,
 	enum config_severity severity, struct place at, const char *key, const char *format, ...);
+
+/* The text of such a format, for what wraps report(). The caller frees it. */
+__attribute__((format(printf, 1, 0))) char *report_text(const char *format, va_list ap);
 
 /* Tells all of them in order, each only once, and forgets them. */
 void reports_tell(struct reports *reports, config_report *tell, void *arg);

@@ -25,8 +25,7 @@ __attribute__((format(printf, 3, 4))) static bool refuse(
 	char *what;
 
 	va_start(ap, format);
-	if (vasprintf(&what, format, ap) < 0)
-		what = mem_strdup(format);
+	what = report_text(format, ap);
 	va_end(ap);
 	key_expected(s->key, &expected);
 	buffer_append(&expected, "", 1);

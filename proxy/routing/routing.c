@@ -68,7 +68,7 @@ static bool fits(const struct attempt *attempt, const struct tenant *tenant, con
 {
 	value = or_empty(value);
 	for (size_t i = 0; i < list->n; i++) {
-		if (*value && fit(list->items[i], value))
+		if (fit(list->items[i], value))
 			return true;
 	}
 	if (list->n > 0)

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/keys.h"
+
 /* "@" is the fixture's folder; key lines begin in line 3, behind BASE. */
 #define AT "error @/popgate.yaml:"
 
@@ -52,6 +54,23 @@ static void unknown_keys_name_the_nearest(void **state)
 
 	(void)state;
 	CHECK(examples);
+}
+
+static void slips_are_counted(void **state)
+{
+	char longest[66];
+
+	(void)state;
+	assert_int_equal(edit_distance("port", "port"), 0);
+	assert_int_equal(edit_distance("prot", "port"), 1);
+	assert_int_equal(edit_distance("ports", "port"), 1);
+	assert_int_equal(edit_distance("", "port"), 4);
+	assert_int_equal(edit_distance("kitten", "sitting"), 3);
+	memset(longest, 'a', sizeof(longest));
+	longest[65] = '\0';
+	assert_int_equal(edit_distance(longest, "port"), SIZE_MAX);
+	assert_true(edit_is_near(2, 4));
+	assert_false(edit_is_near(3, 4));
 }
 
 static void keys_of_blocks_carry_their_name(void **state)
@@ -409,6 +428,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(unknown_keys_name_the_nearest),
+		TEST(slips_are_counted),
 		TEST(keys_of_blocks_carry_their_name),
 		TEST(keys_given_twice),
 		TEST(values_out_of_their_type),
