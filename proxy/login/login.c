@@ -115,17 +115,45 @@ static fiber_fn struct err verify(const struct account *account, const struct se
 		account->tenant->name);
 }
 
-fiber_fn struct err login_verify(const struct account *account, const struct secret *password,
-	const struct secret **ret_password)
+/* Proved or a token: nothing is left to check here, but the store must be entered somehow. */
+static struct err enter_without_password(const struct account *account,
+	const struct credentials *credentials, struct store_credentials *ret)
+{
+	const struct tenant *tenant = account->tenant;
+	bool proved = credentials->kind == CREDENTIAL_PROVED;
+
+	if (proved && (tenant->store == STORE_MAILDIR || by_master_user(tenant)))
+		return ok();
+	if (!proved && tenant->store == STORE_IMAP && !by_master_user(tenant)) {
+		ret->token = credentials->secret;
+		return ok();
+	}
+	if (proved)
+		return err_make(ERR_PERM,
+			"tenant %s: the login is proved, but without imap.master_user there is no "
+			"way "
+			"to enter the server for it",
+			tenant->name);
+	return err_make(ERR_AUTH, "tenant %s: nobody there takes a token", tenant->name);
+}
+
+fiber_fn struct err login_verify(const struct account *account,
+	const struct credentials *credentials, struct store_credentials *ret)
 {
 	const struct tenant *tenant;
 	struct err e;
 
+	*ret = (struct store_credentials){ 0 };
 	if (!account)
-		return verify_nobody(password);
-	if (failed(e = verify(account, password)))
+		return credentials->kind == CREDENTIAL_PASSWORD
+			       ? verify_nobody(credentials->secret)
+			       : err_make(ERR_AUTH, "no tenant serves this login");
+	if (credentials->kind != CREDENTIAL_PASSWORD)
+		return enter_without_password(account, credentials, ret);
+	if (failed(e = verify(account, credentials->secret)))
 		return e;
 	tenant = account->tenant;
-	*ret_password = tenant->store == STORE_MAILDIR || by_master_user(tenant) ? NULL : password;
+	if (tenant->store == STORE_IMAP && !by_master_user(tenant))
+		ret->password = credentials->secret;
 	return ok();
 }

@@ -10,14 +10,15 @@
 
 #include "backends/backend.h"
 #include "config/config.h"
+#include "proxy/login/credentials.h"
 
-/* Checks a password for account, where the gateway itself is to check it. account NULL: an unknown
- * tenant; does the work of a wrong password and fails with ERR_AUTH.
- * ok: the password is right, or the store is to check it. *ret_password is what the backend is to
- * be given: the password itself (borrowed from the argument), or NULL where the store asks for none
- * (Maildir) or is entered by master user.
- * ERR_AUTH wrong; ERR_TEMP the source cannot be read (the detail says why). */
-fiber_fn struct err login_verify(const struct account *account, const struct secret *password,
-	const struct secret **ret_password);
+/* Judges credentials for account, where the gateway itself is to judge them. account NULL: an
+ * unknown tenant; does the work of a wrong password and fails with ERR_AUTH. ok: they are right, or
+ * the store is to judge. *ret is what the backend is to be given (borrowed from the credentials):
+ * the password or token where the store checks it, nothing where it asks for none (Maildir) or is
+ * entered by master user. ERR_AUTH wrong; ERR_TEMP the source cannot be read; ERR_PERM the login is
+ * proved, but there is no way to enter the store for it. The detail says why. */
+fiber_fn struct err login_verify(const struct account *account,
+	const struct credentials *credentials, struct store_credentials *ret);
 
 #endif

@@ -1,6 +1,7 @@
 #include "proxy/login/password_input.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,27 +42,54 @@ static struct err read_line(struct secret **ret)
 	return e;
 }
 
-/* Asks with echo off; a signal that comes meanwhile takes its course when the echo is back. */
-static struct err ask(const char *prompt, const char *again, struct secret **ret)
+/* Waits for a line of the terminal, or for a signal. The signals are let in only while poll waits,
+ * so that none can slip in between the look at `caught` and the wait. */
+static void wait_for_line(const sigset_t *mask)
+{
+	struct pollfd terminal = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	while (!caught && ppoll(&terminal, 1, NULL, mask) < 0 && errno == EINTR)
+		;
+}
+
+/* Reads a line with echo off; a signal that came meanwhile is left in `caught`. */
+static struct err read_silently(
+	const struct termios *terminal, const char *prompt, const char *again, struct secret **ret)
 {
 	struct sigaction action = { .sa_handler = catch }, old[sizeof(signals) / sizeof(*signals)];
-	struct termios terminal, silent;
+	struct termios silent = *terminal;
+	sigset_t blocked, mask;
+	struct err e;
+
+	sigemptyset(&blocked);
+	for (int i = 0; signals[i]; i++)
+		sigaddset(&blocked, signals[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &mask);
+	caught = 0;
+	for (int i = 0; signals[i]; i++)
+		sigaction(signals[i], &action, &old[i]);
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	fprintf(stderr, "%s%s: ", prompt, again);
+	wait_for_line(&mask);
+	e = caught ? err_make(ERR_INVALID, "interrupted") : read_line(ret);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, terminal);
+	for (int i = 0; signals[i]; i++)
+		sigaction(signals[i], &old[i], NULL);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	return e;
+}
+
+/* A signal takes its course when the echo is back. */
+static struct err ask(const char *prompt, const char *again, struct secret **ret)
+{
+	struct termios terminal;
 	struct err e;
 
 	if (tcgetattr(STDIN_FILENO, &terminal) < 0)
 		return err_errno(ERR_INVALID, errno, "the terminal");
-	caught = 0;
-	for (int i = 0; signals[i]; i++)
-		sigaction(signals[i], &action, &old[i]);
-	silent = terminal;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	fprintf(stderr, "%s%s: ", prompt, again);
-	e = read_line(ret);
+	e = read_silently(&terminal, prompt, again, ret);
 	fputc('\n', stderr);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
-	for (int i = 0; signals[i]; i++)
-		sigaction(signals[i], &old[i], NULL);
 	if (caught)
 		raise(caught);
 	return e;

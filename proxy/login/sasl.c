@@ -20,11 +20,12 @@ struct mechanism {
 	bool takes_empty;           /* an empty response means something */
 	/* Fills in the credentials of a finished exchange; message is its last one. */
 	struct err (*collect)(Gsasl_session *session, const char *message, size_t n,
-		struct sasl_credentials *credentials);
+		struct credentials *credentials);
 };
 
 struct sasl {
 	const struct mechanism *mechanism;
+	const struct sasl_peer *peer;
 	Gsasl_session *session;
 	unsigned steps; /* challenges given so far */
 	bool started, over;
@@ -32,7 +33,7 @@ struct sasl {
 };
 
 static struct err collect(Gsasl_session *session, const char *authorization, const char *password,
-	size_t n, struct sasl_credentials *credentials)
+	size_t n, struct credentials *credentials)
 {
 	const char *login = gsasl_property_fast(session, GSASL_AUTHID);
 
@@ -44,7 +45,8 @@ static struct err collect(Gsasl_session *session, const char *authorization, con
 			ERR_INVALID, "SASL: an identity of more than %d octets", IDENTITY_MAX);
 	credentials->login = mem_strdup(login);
 	credentials->authorization = mem_strdup(authorization);
-	credentials->password = secret_new(password, n);
+	credentials->secret = secret_new(password, n);
+	credentials->kind = CREDENTIAL_PASSWORD;
 	return ok();
 }
 
@@ -52,7 +54,7 @@ static struct err collect(Gsasl_session *session, const char *authorization, con
  * was sent, not as SASLprep changed it: PASS gives it so, and the hashes and IMAP servers that it
  * is compared with were never prepared. */
 static struct err collect_plain(
-	Gsasl_session *session, const char *message, size_t n, struct sasl_credentials *credentials)
+	Gsasl_session *session, const char *message, size_t n, struct credentials *credentials)
 {
 	const char *password = (const char *)memrchr(message, '\0', n) + 1;
 	/* libgsasl gives the login where there is none */
@@ -64,7 +66,7 @@ static struct err collect_plain(
 }
 
 static struct err collect_login(
-	Gsasl_session *session, const char *message, size_t n, struct sasl_credentials *credentials)
+	Gsasl_session *session, const char *message, size_t n, struct credentials *credentials)
 {
 	return collect(session, "", message, n, credentials);
 }
@@ -79,14 +81,6 @@ static const struct mechanism mechanisms[] = {
 	{ MECH_LOGIN, "LOGIN", login_prompts, true, false, collect_login },
 	{ 0, NULL, NULL, false, false, NULL },
 };
-
-void sasl_credentials_done(struct sasl_credentials *credentials)
-{
-	free(credentials->login);
-	free(credentials->authorization);
-	secret_free(credentials->password);
-	memset(credentials, 0, sizeof(*credentials));
-}
 
 unsigned sasl_mechanism(const char *name, unsigned allowed)
 {
@@ -133,7 +127,7 @@ static struct err library_get(Gsasl **ret)
 	return ok();
 }
 
-struct err sasl_new(unsigned mechanism, struct sasl **ret)
+struct err sasl_new(unsigned mechanism, const struct sasl_peer *peer, struct sasl **ret)
 {
 	const struct mechanism *m = mechanisms;
 	Gsasl_session *session;
@@ -152,6 +146,7 @@ struct err sasl_new(unsigned mechanism, struct sasl **ret)
 	*ret = mem_zalloc(1, sizeof(**ret));
 	(*ret)->mechanism = m;
 	(*ret)->session = session;
+	(*ret)->peer = peer;
 	return ok();
 }
 
@@ -232,7 +227,7 @@ static struct err advance(struct sasl *sasl, const char *message, size_t n, bool
 }
 
 static struct err respond(struct sasl *sasl, bool initial, const struct secret *message, bool *done,
-	struct sasl_credentials *credentials)
+	struct credentials *credentials)
 {
 	const char *data = secret_data(message);
 	size_t n = secret_length(message);
@@ -249,7 +244,7 @@ static struct err respond(struct sasl *sasl, bool initial, const struct secret *
 
 /* Decodes one response, hands it on, and wipes it. */
 static struct err take(struct sasl *sasl, bool initial, const char *input, bool *done,
-	struct sasl_credentials *credentials)
+	struct credentials *credentials)
 {
 	bool empty = initial && strcmp(input, "=") == 0; /* RFC 5034 section 4 */
 	cleanup(secret_cleanup) struct secret *message = NULL;
@@ -260,8 +255,8 @@ static struct err take(struct sasl *sasl, bool initial, const char *input, bool 
 	return respond(sasl, initial, message, done, credentials);
 }
 
-struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
-	enum sasl_state *state, struct sasl_credentials *credentials)
+fiber_fn struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
+	enum sasl_state *state, struct credentials *credentials)
 {
 	bool initial = !sasl->started, done = false;
 	struct err e;
@@ -274,6 +269,7 @@ struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
 	else
 		e = take(sasl, initial, input, &done, credentials);
 	sasl->over = failed(e) || done;
+	credentials->mechanism = sasl->mechanism->bit;
 	if (failed(e))
 		return e;
 	*output = sasl->output;

@@ -3,24 +3,19 @@
  * belongs to the caller).
  *
  * A session of one exchange. The credentials are collected, not judged: the caller hands them to
- * routing and login. Nothing here suspends or logs.
+ * routing and login. A step may suspend (a users file is read, a
+ * server is asked). Nothing here logs.
  */
 #ifndef POPGATE_LOGIN_SASL_H
 #define POPGATE_LOGIN_SASL_H
 
 #include "config/config.h"
+#include "proxy/login/credentials.h"
+#include "proxy/routing/routing.h"
 #include "proxy/runtime/err.h"
-#include "proxy/runtime/secret.h"
+#include "proxy/runtime/stream.h"
 
 struct sasl;
-
-/* Collected by a finished exchange. Owned by the caller; sasl_credentials_done wipes. */
-struct sasl_credentials {
-	char *login;         /* authentication identity */
-	char *authorization; /* authorization identity; "" when none was given */
-	struct secret *password;
-};
-void sasl_credentials_done(struct sasl_credentials *credentials);
 
 /* The mechanism of that name (case-insensitive) among the allowed bits; 0 when there is none. */
 unsigned sasl_mechanism(const char *name, unsigned allowed);
@@ -28,7 +23,14 @@ unsigned sasl_mechanism(const char *name, unsigned allowed);
  * least 128 octets. USER is no SASL mechanism. */
 const char *sasl_names(unsigned allowed, char *buffer, size_t n);
 
-struct err sasl_new(unsigned mechanism, struct sasl **ret);
+/* What a mechanism may look at while its exchange runs. Borrowed until sasl_free. */
+struct sasl_peer {
+	const struct config *config;
+	struct route_query query; /* its login is not looked at */
+	struct stream *stream;    /* for channel bindings and client certificates */
+};
+/* Starts an exchange; mechanism is one MECH_ bit. peer may be NULL for PLAIN and LOGIN. */
+struct err sasl_new(unsigned mechanism, const struct sasl_peer *peer, struct sasl **ret);
 void sasl_free(struct sasl *sasl); /* NULL-safe, wipes */
 DEFINE_CLEANUP(sasl, sasl_free)
 
@@ -38,7 +40,7 @@ enum sasl_state { SASL_CONTINUE, SASL_DONE };
  * "=" is an empty initial response). Strict base64 (RFC 5034 section 4). output: the challenge in
  * base64, "" for an empty one; owned by sasl until the next call. SASL_DONE: credentials are
  * filled. ERR_INVALID: bad base64 or a malformed message; the exchange is over. */
-struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
-	enum sasl_state *state, struct sasl_credentials *credentials);
+fiber_fn struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
+	enum sasl_state *state, struct credentials *credentials);
 
 #endif

@@ -34,6 +34,8 @@
 #define HASH_ARGON2I                                                                               \
 	"$argon2i$v=19$m=64,t=1,p=2$c2FsdHNhbHRzYWx0$HzQ80fV+pGFmaF8Hm8SM/Q8yXzWj9ZsxlltT7awBqvA"
 #define PASSWORD "correct horse"
+/* Of the empty password, and of no other. */
+#define HASH_OF_EMPTY "$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq"
 
 /* Runs fn(arg) in a fiber, and the loop until it has ended. */
 void in_fiber(void (*fn)(void *arg), void *arg);

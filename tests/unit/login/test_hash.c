@@ -76,6 +76,9 @@ static void test_password_with_nul_or_too_long_never_fits(void **state)
 	for (const struct vector *v = vectors; v->hash; v++)
 		assert_false(matches(v->hash, PASSWORD "\0more", sizeof(PASSWORD "\0more") - 1));
 	memset(longest, 'a', sizeof(longest));
+	assert_true(matches(HASH_OF_EMPTY, "", 0));
+	assert_false(matches(HASH_OF_EMPTY, "\0x", 2));
+	assert_false(matches(HASH_OF_EMPTY, longest, sizeof(longest)));
 	password = secret_new(longest, HASH_PASSWORD_MAX);
 	assert_ok(hash_make(password, hash));
 	assert_true(matches(hash, longest, HASH_PASSWORD_MAX));

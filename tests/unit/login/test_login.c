@@ -131,6 +131,15 @@ static void test_every_failure_costs_the_same(void **state)
 	assert_cost(a, "ann", PASSWORD, ERR_AUTH, "$y$j75$");
 }
 
+static void test_empty_password_never_enters(void **state)
+{
+	struct attempt *a = attempt_at(0, STORE_MAILDIR, path_of("hollow.users"));
+
+	(void)state;
+	write_file(a->tenant.auth.users_file, "ann:" HASH_OF_EMPTY "\n");
+	assert_cost(a, "ann", "", ERR_AUTH, "$2b$04$");
+}
+
 static void test_file_without_logins_costs_too(void **state)
 {
 	struct attempt *a = attempt_at(0, STORE_MAILDIR, path_of("empty.users"));
@@ -329,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unknown_tenant_costs_a_default_hash),
 		cmocka_unit_test(test_every_failure_costs_the_same),
+		cmocka_unit_test(test_empty_password_never_enters),
 		cmocka_unit_test(test_file_without_logins_costs_too),
 		cmocka_unit_test(test_what_the_store_is_given),
 		cmocka_unit_test(test_tenant_without_a_source_lets_nobody_in),

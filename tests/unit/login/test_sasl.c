@@ -8,14 +8,14 @@ struct exchange {
 	struct sasl *sasl;
 	const char *output;
 	enum sasl_state state;
-	struct sasl_credentials credentials;
+	struct credentials credentials;
 };
 
 static struct exchange begin(unsigned mechanism)
 {
 	struct exchange x = { .output = NULL };
 
-	assert_ok(sasl_new(mechanism, &x.sasl));
+	assert_ok(sasl_new(mechanism, NULL, &x.sasl));
 	return x;
 }
 
@@ -27,7 +27,7 @@ static struct err step(struct exchange *x, const char *input)
 static void end(struct exchange *x)
 {
 	sasl_free(x->sasl);
-	sasl_credentials_done(&x->credentials);
+	credentials_done(&x->credentials);
 }
 
 static void assert_done(struct exchange *x, const char *login, const char *authorization,
@@ -36,8 +36,8 @@ static void assert_done(struct exchange *x, const char *login, const char *autho
 	assert_int_equal(x->state, SASL_DONE);
 	assert_string_equal(x->credentials.login, login);
 	assert_string_equal(x->credentials.authorization, authorization);
-	assert_int_equal(secret_length(x->credentials.password), n);
-	assert_memory_equal(secret_data(x->credentials.password), password, n);
+	assert_int_equal(secret_length(x->credentials.secret), n);
+	assert_memory_equal(secret_data(x->credentials.secret), password, n);
 }
 
 static void assert_refused(unsigned mechanism, const char *const *inputs)
@@ -52,7 +52,7 @@ static void assert_refused(unsigned mechanism, const char *const *inputs)
 	}
 	assert_scope(e, ERR_INVALID);
 	assert_null(x.credentials.login);
-	assert_null(x.credentials.password);
+	assert_null(x.credentials.secret);
 	/* over: not even a good response is taken */
 	assert_scope(step(&x, "AGFubgBzZWNyZXQ="), ERR_INVALID);
 	end(&x);
@@ -80,8 +80,8 @@ static void test_unknown_mechanism(void **state)
 	struct sasl *sasl = NULL;
 
 	(void)state;
-	assert_scope(sasl_new(MECH_USER, &sasl), ERR_INVALID);
-	assert_scope(sasl_new(0, &sasl), ERR_INVALID);
+	assert_scope(sasl_new(MECH_USER, NULL, &sasl), ERR_INVALID);
+	assert_scope(sasl_new(0, NULL, &sasl), ERR_INVALID);
 	assert_null(sasl);
 	sasl_free(NULL);
 }
@@ -254,7 +254,7 @@ static void test_sizes_are_bounded(void **state)
 	assert_ok(step(&x, longest));
 	assert_int_equal(x.state, SASL_DONE);
 	assert_int_equal(strlen(x.credentials.login), 1023);
-	assert_int_equal(secret_length(x.credentials.password), 49152);
+	assert_int_equal(secret_length(x.credentials.secret), 49152);
 	end(&x);
 }
 

@@ -1,0 +1,23 @@
+#include "proxy/login/credentials.h"
+
+#include <string.h>
+
+struct credentials credentials_of_password(
+	unsigned mechanism, const char *login, struct secret *password)
+{
+	return (struct credentials){
+		.kind = CREDENTIAL_PASSWORD,
+		.mechanism = mechanism,
+		.login = mem_strdup(login),
+		.authorization = mem_strdup(""),
+		.secret = password,
+	};
+}
+
+void credentials_done(struct credentials *credentials)
+{
+	free(credentials->login);
+	free(credentials->authorization);
+	secret_free(credentials->secret);
+	memset(credentials, 0, sizeof(*credentials));
+}
