@@ -1,14 +1,33 @@
 #include "fibers.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proxy/runtime/wait.h"
+
+char trace[256];
+
+void note(const char *what)
+{
+	(void)snprintf(trace + strlen(trace), sizeof(trace) - strlen(trace), "%s ", what);
+}
+
+/* A connection is begun some turns later where a thread of the pool comes first. */
+void pass_time(void *arg)
+{
+	for (int i = 0; i < 3; i++)
+		assert_ok(wait_turn());
+	clock_advance(*(const uint64_t *)arg);
+}
+
 int loop_setup(void **state)
 {
 	(void)state;
+	trace[0] = '\0';
 	runtime_init();
 	return 0;
 }

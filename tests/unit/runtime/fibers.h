@@ -21,6 +21,22 @@ int loop_teardown(void **state);
 /* cmocka_unit_test with them. */
 #define fiber_test(fn) cmocka_unit_test_setup_teardown(fn, loop_setup, loop_teardown)
 
+#define MINUTE 60000
+#define MIB    ((size_t)1 << 20)
+
+/* What fibers note, each followed by a space; emptied by loop_setup. */
+extern char trace[256];
+void note(const char *what);
+
+/* For a fiber: after some turns of the others, advances the clock by *(const uint64_t *)arg. */
+void pass_time(void *arg);
+
+/* Octet i of data whose order can be checked. */
+static inline char pattern(size_t i)
+{
+	return (char)((i * 31) ^ (i >> 8));
+}
+
 /* Spawns the fiber and runs the loop until it is empty. */
 void run_fiber(void (*fn)(void *arg), void *arg);
 

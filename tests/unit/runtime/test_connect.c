@@ -15,8 +15,6 @@
 #include "proxy/runtime/wait.h"
 #include "sockets.h"
 
-#define MINUTE 60000
-
 /* What NAME.example resolves to: one list for all, in this order. A thread of the pool reads it. */
 static struct {
 	uint16_t ports[3]; /* of 127.0.0.1; 0: no more */
@@ -83,14 +81,6 @@ static void dial(void *arg)
 
 	deadline(d->milliseconds ? d->milliseconds : UINT64_MAX);
 	d->e = stream_connect(d->host, 993, &d->stream);
-}
-
-static void let_time_pass(void *arg)
-{
-	/* The connection is begun some turns later where the resolver's thread comes first. */
-	for (int i = 0; i < 3; i++)
-		assert_ok(wait_turn());
-	clock_advance(*(const uint64_t *)arg);
 }
 
 static int setup(void **state)
@@ -172,7 +162,7 @@ static void test_deadline(void **state)
 
 	(void)state;
 	fill_queue(listener, resolver.ports[0], filler);
-	(void)fiber_spawn("clock", let_time_pass, &minute);
+	(void)fiber_spawn("clock", pass_time, &minute);
 	run_fiber(dial, &d);
 	assert_err(d.e, ERR_TIMEOUT, "127.0.0.1 port 993: 127.0.0.1: connect: timed out");
 	for (int i = 0; i < QUEUE_FILL; i++)
@@ -190,7 +180,7 @@ static void test_silent_address_leaves_time_for_the_next(void **state)
 
 	(void)state;
 	fill_queue(silent, resolver.ports[0], filler);
-	(void)fiber_spawn("clock", let_time_pass, &half);
+	(void)fiber_spawn("clock", pass_time, &half);
 	run_fiber(dial, &d);
 	assert_ok(d.e);
 	stream_close(d.stream);
@@ -250,7 +240,7 @@ static void test_slow_resolver(void **state)
 	(void)sem_init(&hold, 0, 0);
 	resolver.hold = &hold;
 	(void)fiber_spawn("dialer", dial, &d);
-	(void)fiber_spawn("clock", let_time_pass, &minute);
+	(void)fiber_spawn("clock", pass_time, &minute);
 	while (fiber_count() > 0)
 		(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
 	assert_err(d.e, ERR_TIMEOUT, "imap.example port 993: name lookup: timed out");

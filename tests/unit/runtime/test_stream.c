@@ -10,9 +10,6 @@
 #include "proxy/runtime/wait.h"
 #include "sockets.h"
 
-#define MINUTE 60000
-#define MIB    ((size_t)1 << 20)
-
 static void pair_open(struct stream *ends[2])
 {
 	int fds[2];
@@ -35,11 +32,6 @@ static void tcp_open(struct stream *ends[2])
 	tcp_pair(fds);
 	ends[0] = stream_new(fds[0]);
 	ends[1] = stream_new(fds[1]);
-}
-
-static char pattern(size_t i)
-{
-	return (char)((i * 31) ^ (i >> 8));
 }
 
 static void write_mib(void *arg)
@@ -96,12 +88,6 @@ static void write_to_a_wall(void *arg)
 	assert_err(e, ERR_TIMEOUT, "write: timed out");
 }
 
-static void let_time_pass(void *arg)
-{
-	assert_ok(wait_turn());
-	clock_advance(*(const uint64_t *)arg);
-}
-
 static void test_write_ends_at_its_deadline(void **state)
 {
 	uint64_t minute = MINUTE;
@@ -110,7 +96,7 @@ static void test_write_ends_at_its_deadline(void **state)
 	(void)state;
 	pair_open(ends);
 	(void)fiber_spawn("writer", write_to_a_wall, ends[0]);
-	(void)fiber_spawn("clock", let_time_pass, &minute);
+	(void)fiber_spawn("clock", pass_time, &minute);
 	runtime_run();
 	pair_close(ends);
 }
@@ -276,7 +262,7 @@ static void test_linger_has_an_end(void **state)
 	(void)state;
 	pair_open(ends);
 	(void)fiber_spawn("server", linger, ends[0]);
-	(void)fiber_spawn("clock", let_time_pass, &minute);
+	(void)fiber_spawn("clock", pass_time, &minute);
 	runtime_run();
 	pair_close(ends);
 }
