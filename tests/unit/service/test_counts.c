@@ -98,6 +98,10 @@ static void test_zero_is_a_key_too(void **state)
 	assert_int_equal(counts_get(counts, 0), 2);
 	counts_remove(counts, 0);
 	assert_int_equal(counts_get(counts, 0), 1);
+	counts_add(counts, 64); /* wants the same place */
+	counts_add(counts, 64);
+	assert_int_equal(counts_get(counts, 0), 1);
+	assert_int_equal(counts_get(counts, 64), 2);
 	free(counts);
 }
 

@@ -147,18 +147,19 @@ static void test_limits_hold_among_processes(void **state)
 	assert_untouched();
 }
 
-static void test_a_limit_counts_what_other_processes_hold(void **state)
+/* A process that holds n sessions of 192.0.2.1 and acme/joe, and waits to be killed. */
+static pid_t holder(int n)
 {
 	struct session_slot *slot = NULL;
 	int ends[2];
 	char octet;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	pid = fork();
+	assert_true(pid >= 0);
 	if (pid == 0) {
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < n; i++)
 			if (session_table_enter("192.0.2.1", MANY, MANY, &slot) !=
 					SESSION_ADMITTED ||
 				!session_table_bind(slot, "acme", "joe", MANY))
@@ -168,6 +169,23 @@ static void test_a_limit_counts_what_other_processes_hold(void **state)
 		_exit(1);
 	}
 	assert_int_equal(read(ends[0], &octet, 1), 1);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return pid;
+}
+
+static void kill_holder(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	reap(pid, SIGKILL);
+}
+
+static void test_a_limit_counts_what_other_processes_hold(void **state)
+{
+	struct session_slot *slot = NULL;
+	pid_t pid = holder(3);
+
+	(void)state;
 	assert_int_equal(session_table_count(), 3);
 	assert_int_equal(session_table_enter("192.0.2.2", 3, MANY, &slot), SESSION_TABLE_FULL);
 	assert_int_equal(session_table_enter("192.0.2.1", MANY, 3, &slot), SESSION_ADDRESS_FULL);
@@ -175,15 +193,29 @@ static void test_a_limit_counts_what_other_processes_hold(void **state)
 	assert_false(session_table_bind(slot, "acme", "joe", 3));
 	assert_true(session_table_bind(slot, "acme", "joe", 4));
 
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	reap(pid, SIGKILL);
+	kill_holder(pid);
 	assert_int_equal(session_table_count(), 4);
 	assert_int_equal(session_table_sweep(pid), 3);
 	assert_int_equal(session_table_count(), 1);
 	session_table_leave(slot);
 	assert_untouched();
-	(void)close(ends[0]);
-	(void)close(ends[1]);
+}
+
+/* It takes over what the dead one wrote its counts into. */
+static void test_the_next_process_starts_from_nothing(void **state)
+{
+	struct session_slot *slot = NULL;
+	pid_t pid = holder(3);
+
+	(void)state;
+	kill_holder(pid);
+	assert_int_equal(session_table_sweep(pid), 3);
+	pid = holder(1);
+	assert_int_equal(session_table_enter("192.0.2.1", 2, 2, &slot), SESSION_ADMITTED);
+	assert_true(session_table_bind(slot, "acme", "joe", 2));
+	session_table_leave(slot);
+	kill_holder(pid);
+	assert_int_equal(session_table_sweep(pid), 1);
 }
 
 static void test_a_process_killed_at_any_instruction_leaves_nothing(void **state)
@@ -244,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_limits_hold_among_processes, map_table),
 		cmocka_unit_test_setup(test_a_limit_counts_what_other_processes_hold, map_table),
+		cmocka_unit_test_setup(test_the_next_process_starts_from_nothing, map_table),
 		cmocka_unit_test_setup(
 			test_a_process_killed_at_any_instruction_leaves_nothing, map_table),
 		cmocka_unit_test_setup(test_a_sweep_spares_the_living, map_table),
