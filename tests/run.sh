@@ -49,7 +49,8 @@ e2e() {
 	local n
 	n=$(nproc)
 	n=$((n < 2 ? 2 : n > 4 ? 4 : n))
-	part end-to-end /usr/bin/python3 -m pytest -p no:cacheprovider -q -n "$n" tests/e2e "$@"
+	part end-to-end /usr/bin/python3 -m pytest -p no:cacheprovider -q -n "$n" --dist loadgroup \
+		tests/e2e "$@"
 }
 
 usage() {

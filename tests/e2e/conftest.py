@@ -83,6 +83,7 @@ def gateway_config(directory, certificate):
         base = {
             "hostname": "pop.test",
             "workers": 1,
+            "shutdown_grace": "1s",
             "state": f"sqlite:{directory}/state.db",
             "admin": {"listen": ""},
             "log": {"level": "debug"},

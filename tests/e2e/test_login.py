@@ -93,7 +93,7 @@ def test_a_malformed_users_file_lets_nobody_in_and_the_log_tells_the_line(
         users.write(line + "\n")
     with served.connect() as client:
         assert attempt(client, LOGIN, PASSWORD).startswith("-ERR [SYS/")
-    assert f"{maildir_tenant.users}:2" in served.gateway.text()
+    served.gateway.wait_text(f"{maildir_tenant.users}:2")
 
 
 def test_unknown_user_unknown_tenant_and_wrong_password_get_the_same_text(local):

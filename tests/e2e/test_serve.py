@@ -208,7 +208,7 @@ def test_sighup_with_a_bad_file_changes_nothing(local):
     with served.session() as old:
         served.gateway.reload()
         served.gateway.wait("reload refused")
-        assert "limits.sesions" in served.gateway.text()
+        served.gateway.wait_text("limits.sesions")
         with served.session() as client:
             client.quit()
         old.quit()

@@ -110,7 +110,7 @@ def test_an_untrusted_server_gets_no_password(imap, directory, over):
     stranger = Authority(directory / "stranger", "Strange CA")
     served = imap(over=over, tenant={"imap": {"ca_file": str(stranger.certificate)}})
     refused(served)
-    assert "certificate" in served.gateway.text()
+    served.gateway.wait_text("certificate")
 
 
 @pytest.mark.parametrize("over", ["starttls", "implicit"])

@@ -220,16 +220,25 @@ class Gateway:
 
     def wait(self, name: str, count: int = 1, **fields: str) -> dict[str, str]:
         """Waits until the log holds count such lines; the last of them."""
+        def found():
+            events = self.events(name, **fields)
+            return events[count - 1] if len(events) >= count else None
+
+        return self._await(found, f"{name} {fields}")
+
+    def wait_text(self, text: str) -> None:
+        """Waits until the log holds this text."""
+        self._await(lambda: text in self.text(), text)
+
+    def _await(self, found, what: str):
         deadline = time.monotonic() + TIMEOUT
-        while True:
-            found = self.events(name, **fields)
-            if len(found) >= count:
-                return found[count - 1]
+        while not (result := found()):
             with self.changed:
                 ended = self.process is None or self.process.poll() is not None
                 assert not ended or self.reader.is_alive(), f"ended\n{self.text()}"
-                assert time.monotonic() < deadline, f"no {name} {fields}\n{self.text()}"
+                assert time.monotonic() < deadline, f"no {what}\n{self.text()}"
                 self.changed.wait(1)
+        return result
 
     # Listeners
 
