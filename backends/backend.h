@@ -72,6 +72,14 @@ struct backend_update {
 	size_t n_seen;
 };
 
+/* What the store is to be entered with. All NULL: it asks for nothing (Maildir), or is entered by
+ * its tenant's master user. */
+struct store_credentials {
+	const struct secret *password; /* the client's own */
+	const struct secret *token;    /* OAuth 2.0 bearer token: XOAUTH2 or OAUTHBEARER */
+	void *delegated;               /* gss_cred_id_t: GSSAPI as the client */
+};
+
 struct backend_ops;
 
 struct backend {
@@ -80,12 +88,10 @@ struct backend {
 
 struct backend_ops {
 	const char *name; /* "imap", "maildir" */
-	/* Logs in and opens the folders; ok only when the mailbox can be read. password: what the
-	 * store is to be given; NULL where the tenant enters by master user or the store asks for
-	 * none. account and its strings must outlive the backend; password is borrowed for the
-	 * call. */
-	fiber_fn struct err (*open)(
-		const struct account *account, const struct secret *password, struct backend **ret);
+	/* Logs in and opens the folders; ok only when the mailbox can be read. account and its
+	 * strings must outlive the backend; credentials are borrowed for the call. */
+	fiber_fn struct err (*open)(const struct account *account,
+		const struct store_credentials *credentials, struct backend **ret);
 	/* The messages at this moment, allocated from mem. Once per open. */
 	fiber_fn struct err (*list)(
 		struct backend *backend, struct arena *mem, struct backend_listing *ret);

@@ -105,7 +105,7 @@ void imap_drop(struct imap *imap);
 
 /* imap_login.c */
 
-fiber_fn struct err imap_login(struct imap *imap, const struct secret *password);
+fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials *credentials);
 
 /* imap_mailbox.c */
 
@@ -130,7 +130,7 @@ fiber_fn struct err imap_update(
 
 /* As imap_backend.open, over a stream that is connected already and is taken. For tests. */
 fiber_fn struct err imap_open_on_stream(const struct account *account,
-	const struct secret *password, struct stream *stream, const char *server,
+	const struct store_credentials *credentials, struct stream *stream, const char *server,
 	struct backend **ret);
 
 #endif

@@ -38,12 +38,12 @@ fiber_fn static void imap_close(struct backend *backend)
 
 /* From the outcome of connecting to an open mailbox; takes imap. */
 fiber_fn static struct err enter(struct imap *imap, struct err connected,
-	const struct secret *password, struct backend **ret)
+	const struct store_credentials *credentials, struct backend **ret)
 {
 	struct err e = connected;
 
 	if (!failed(e))
-		e = imap_login(imap, password);
+		e = imap_login(imap, credentials);
 	if (!failed(e))
 		e = imap_select(imap, 0);
 	if (failed(e)) {
@@ -55,21 +55,21 @@ fiber_fn static struct err enter(struct imap *imap, struct err connected,
 	return ok();
 }
 
-fiber_fn static struct err imap_open(
-	const struct account *account, const struct secret *password, struct backend **ret)
+fiber_fn static struct err imap_open(const struct account *account,
+	const struct store_credentials *credentials, struct backend **ret)
 {
 	struct imap *imap = imap_new(account);
 
-	return enter(imap, imap_connect(imap), password, ret);
+	return enter(imap, imap_connect(imap), credentials, ret);
 }
 
 fiber_fn struct err imap_open_on_stream(const struct account *account,
-	const struct secret *password, struct stream *stream, const char *server,
+	const struct store_credentials *credentials, struct stream *stream, const char *server,
 	struct backend **ret)
 {
 	struct imap *imap = imap_new(account);
 
-	return enter(imap, imap_start(imap, stream, server), password, ret);
+	return enter(imap, imap_start(imap, stream, server), credentials, ret);
 }
 
 const struct backend_ops imap_backend = {

@@ -181,7 +181,7 @@ fiber_fn static struct err login_as_user(
 	return login_command(imap, login, password);
 }
 
-fiber_fn struct err imap_login(struct imap *imap, const struct secret *password)
+fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials *credentials)
 {
 	cleanup(arena_cleanup) struct arena *arena = arena_new();
 	struct text login = text_of(login_name(imap, arena));
@@ -195,6 +195,6 @@ fiber_fn struct err imap_login(struct imap *imap, const struct secret *password)
 	if (imap->settings->master_user[0])
 		e = login_as_master(imap, login);
 	else
-		e = login_as_user(imap, login, password);
+		e = login_as_user(imap, login, credentials->password);
 	return failed(e) ? e : imap_capabilities(imap);
 }

@@ -92,14 +92,14 @@ static void open_job(void *arg)
 		opening->e = check_folder(m, root_fd, m->folders[0].path);
 }
 
-static fiber_fn struct err maildir_open(
-	const struct account *account, const struct secret *password, struct backend **ret)
+static fiber_fn struct err maildir_open(const struct account *account,
+	const struct store_credentials *credentials, struct backend **ret)
 {
 	cleanup(maildir_cleanup) struct maildir *m = mem_zalloc(1, sizeof *m);
 	struct opening opening = { .maildir = m };
 	struct err e;
 
-	(void)password; /* a file system asks for none */
+	(void)credentials; /* a file system asks for none */
 	m->base.ops = &maildir_backend;
 	m->account = account;
 	if (failed(e = maildir_root_path(account, &m->root)) || failed(e = name_folders(m)))

@@ -6,35 +6,35 @@
 
 /* The tenant may not take this mechanism, and nobody acts for another: both look like a wrong
  * password, after the same work. */
-static bool is_allowed(const struct account *account, const struct entry_request *request)
+static bool is_allowed(const struct account *account, const struct credentials *credentials)
 {
-	if (!(account->tenant->auth.mechanisms & request->mechanism))
+	if (!(account->tenant->auth.mechanisms & credentials->mechanism))
 		return false;
-	return !*request->authorization ||
-	       strcmp(request->authorization, request->query.login) == 0;
+	return !*credentials->authorization ||
+	       strcmp(credentials->authorization, credentials->login) == 0;
 }
 
-fiber_fn static struct err open_store(
-	const struct entry_request *request, struct entry *entry, const struct tenant **ret_tenant)
+fiber_fn static struct err open_store(const struct credentials *credentials, struct entry *entry,
+	const struct tenant **ret_tenant)
 {
 	const struct account *account = entry->account;
-	const struct secret *store_password = NULL;
+	struct store_credentials store;
 	struct err e;
 
 	if (account)
 		*ret_tenant = account->tenant;
-	if (account && !is_allowed(account, request)) {
-		(void)login_verify(NULL, request->password, &store_password);
+	if (account && !is_allowed(account, credentials)) {
+		(void)login_verify(NULL, credentials, &store);
 		return err_make(ERR_AUTH,
 			"mechanism or authorization identity not allowed for tenant %s",
 			account->tenant->name);
 	}
-	e = login_verify(account, request->password, &store_password);
+	e = login_verify(account, credentials, &store);
 	if (!account)
 		return err_make(ERR_AUTH, "no tenant serves this login");
 	if (failed(e))
 		return e;
-	return backend_ops_of(account->tenant)->open(account, store_password, &entry->backend);
+	return backend_ops_of(account->tenant)->open(account, &store, &entry->backend);
 }
 
 fiber_fn struct err entry_authenticate(const struct config *config,
@@ -45,7 +45,7 @@ fiber_fn struct err entry_authenticate(const struct config *config,
 	struct err e;
 
 	entry.account = route(config, &request->query, entry.arena, NULL, NULL);
-	e = open_store(request, &entry, &tenant);
+	e = open_store(request->credentials, &entry, &tenant);
 	if (ret_tenant)
 		*ret_tenant = tenant;
 	if (failed(e))

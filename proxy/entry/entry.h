@@ -9,14 +9,13 @@
 #define POPGATE_ENTRY_ENTRY_H
 
 #include "backends/backend.h"
+#include "proxy/login/credentials.h"
 #include "proxy/maildrop/maildrop.h"
 #include "proxy/routing/routing.h"
 
 struct entry_request {
-	struct route_query query;
-	const char *authorization; /* SASL authorization identity; "" for none */
-	const struct secret *password;
-	unsigned mechanism; /* the MECH_ bit the client used */
+	struct route_query query; /* its login is that of the credentials */
+	const struct credentials *credentials;
 };
 
 struct entry {
@@ -27,7 +26,7 @@ struct entry {
 };
 
 /* Finds the tenant, checks the password, opens the store. On success *ret is owned by the caller
- * (entry_close). On failure *ret is empty but for `account`-independent state: nothing to close.
+ * (entry_close). On failure *ret stays as it was: there is nothing to close.
  * ret_tenant (may be NULL): the tenant when one matched, also on failure; for counters.
  * ERR_AUTH for everything that a wrong password could be; else as backend_ops.open. */
 fiber_fn struct err entry_authenticate(const struct config *config,

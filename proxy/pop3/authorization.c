@@ -30,15 +30,17 @@ fiber_fn static void cmd_user(struct session *s, const struct command_args *args
 fiber_fn static void cmd_pass(struct session *s, const struct command_args *args)
 {
 	cleanup(free_cleanup) char *user = steal(s->user);
-	cleanup(secret_cleanup) struct secret *password = NULL;
+	struct credentials credentials;
 
 	if (!user) {
 		reply_err(s->out, "PASS belongs right after USER");
 		return;
 	}
-	password = secret_new(args->rest, args->rest_length);
+	credentials =
+		credentials_of_password(MECH_USER, user, secret_new(args->rest, args->rest_length));
 	line_wipe(s->in);
-	session_login(s, MECH_USER, user, "", password);
+	session_login(s, &credentials);
+	credentials_done(&credentials);
 }
 
 /* AUTH alone lists the mechanisms, as Windows' POP3 service does and old Outlook asks. */
@@ -56,8 +58,8 @@ fiber_fn static void list_mechanisms(struct session *s)
 
 /* The exchange itself (RFC 5034 section 4). false: it ended without credentials, and the client was
  * told so. */
-fiber_fn static bool exchange(struct session *s, struct sasl *sasl, const char *initial,
-	struct sasl_credentials *credentials)
+fiber_fn static bool exchange(
+	struct session *s, struct sasl *sasl, const char *initial, struct credentials *credentials)
 {
 	enum sasl_state state = SASL_CONTINUE;
 	const char *input = initial ? initial : "", *challenge = NULL;
@@ -92,7 +94,10 @@ fiber_fn static bool exchange(struct session *s, struct sasl *sasl, const char *
 fiber_fn static void cmd_auth(struct session *s, const struct command_args *args)
 {
 	cleanup(sasl_cleanup) struct sasl *sasl = NULL;
-	struct sasl_credentials credentials = { 0 };
+	struct credentials credentials = { 0 };
+	struct sasl_peer peer = {
+		.config = s->config, .query = session_query(s), .stream = s->stream
+	};
 	unsigned mechanism;
 
 	if (!args->word) {
@@ -107,14 +112,13 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 			refuse_plaintext(s);
 		return;
 	}
-	if (failed(sasl_new(mechanism, &sasl))) {
+	if (failed(sasl_new(mechanism, &peer, &sasl))) {
 		reply_err(s->out, "[SYS/TEMP] this mechanism does not work at the moment");
 		return;
 	}
 	if (exchange(s, sasl, args->rest, &credentials))
-		session_login(s, mechanism, credentials.login, credentials.authorization,
-			credentials.password);
-	sasl_credentials_done(&credentials);
+		session_login(s, &credentials);
+	credentials_done(&credentials);
 }
 
 fiber_fn static void cmd_stls(struct session *s, const struct command_args *args)

@@ -96,21 +96,25 @@ fiber_fn static struct err enter(struct session *s, const struct entry_request *
 	return e;
 }
 
-fiber_fn void session_login(struct session *s, unsigned mechanism, const char *login,
-	const char *authorization, const struct secret *password)
+struct route_query session_query(const struct session *s)
+{
+	return (struct route_query){
+		.login = "",
+		.listener = s->connection->listener->name,
+		.server_name = stream_tls_server_name(s->stream),
+		.address = s->connection->address,
+	};
+}
+
+fiber_fn void session_login(struct session *s, const struct credentials *credentials)
 {
 	uint64_t started = runtime_now();
-	struct entry_request request = {
-		.query = {.login = login,
-			  .listener = s->connection->listener->name,
-			  .server_name = stream_tls_server_name(s->stream),
-			  .address = s->connection->address},
-		.authorization = authorization,
-		.password = password,
-		.mechanism = mechanism,
-	};
+	const char *login = credentials->login;
+	unsigned mechanism = credentials->mechanism;
+	struct entry_request request = { session_query(s), credentials };
 	struct err e;
 
+	request.query.login = login;
 	free(s->login);
 	s->login = mem_strdup(login);
 	session_table_state(s->connection->slot, SESSION_LOGGING_IN);

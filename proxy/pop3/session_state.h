@@ -76,9 +76,11 @@ fiber_fn bool session_read_line(struct session *session, size_t max, struct line
 /* After the +OK to STLS: drops what came ahead in clear, and shakes hands (RFC 2595 section 4). */
 fiber_fn void session_start_tls(struct session *session);
 
+/* What is known of this connection, for routing; without a login. */
+struct route_query session_query(const struct session *session);
+
 /* Tries one login, replies, and on success leaves NEXT_STATE with the maildrop open. */
-fiber_fn void session_login(struct session *session, unsigned mechanism, const char *login,
-	const char *authorization, const struct secret *password);
+fiber_fn void session_login(struct session *session, const struct credentials *credentials);
 
 /* The mechanism's name for the log: "USER", "PLAIN" … */
 const char *mechanism_name(unsigned mechanism);

@@ -27,6 +27,7 @@ static const char help[] =
 struct probe {
 	const struct config *config;
 	struct entry_request request;
+	struct credentials credentials;
 	struct registry *registry;
 	enum verb_status status;
 };
@@ -145,14 +146,13 @@ int verb_probe(int argc, char **argv)
 	}
 	probe.config = query.config;
 	/* Any mechanism that the tenant takes would lead to the same mailbox. */
+	probe.credentials = credentials_of_password(~0U, query.route.login, password);
 	probe.request = (struct entry_request){
 		.query = query.route,
-		.authorization = "",
-		.password = password,
-		.mechanism = ~0U,
+		.credentials = &probe.credentials,
 	};
 	probe_with(&probe);
-	secret_free(password);
+	credentials_done(&probe.credentials);
 	config_free(query.config);
 	return probe.status;
 }

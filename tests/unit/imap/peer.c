@@ -278,8 +278,10 @@ void world_run(struct world *w, void (*server)(struct peer *), void (*act)(struc
 
 fiber_fn void world_open(struct world *w)
 {
+	struct store_credentials credentials = { .password = w->password };
+
 	w->e = imap_open_on_stream(
-		&w->account, w->password, stream_new(w->fd), "imap.test", &w->backend);
+		&w->account, &credentials, stream_new(w->fd), "imap.test", &w->backend);
 }
 
 fiber_fn void world_list(struct world *w)

@@ -85,7 +85,8 @@ fiber_fn static void visit(void *arg)
 {
 	struct world *w = arg;
 
-	w->e = imap_backend.open(&w->account, w->password, &w->backend);
+	w->e = imap_backend.open(
+		&w->account, &(struct store_credentials){ .password = w->password }, &w->backend);
 	for (size_t i = 0; i < 3; i++)
 		if (servers[i].fiber)
 			fiber_cancel(servers[i].fiber);

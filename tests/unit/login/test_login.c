@@ -63,14 +63,15 @@ static struct attempt *attempt_at(size_t n, enum store_kind store, const char *u
 static void run(void *arg)
 {
 	struct attempt *a = arg;
-	cleanup(secret_cleanup) struct secret *password = secret_of(a->password);
-	const struct secret *given = NULL;
+	cleanup(credentials_done) struct credentials credentials =
+		credentials_of_password(MECH_PLAIN, a->account.login, secret_of(a->password));
+	struct store_credentials given;
 
 	a->account.tenant = &a->tenant;
 	a->account.client_address = "192.0.2.1";
-	a->error = login_verify(a->unknown_tenant ? NULL : &a->account, password, &given);
-	a->given = given == password;
-	a->given_other = given && given != password;
+	a->error = login_verify(a->unknown_tenant ? NULL : &a->account, &credentials, &given);
+	a->given = given.password == credentials.secret;
+	a->given_other = given.token || given.delegated || (given.password && !a->given);
 }
 
 static struct err try_login(struct attempt *a, const char *login, const char *password)

@@ -57,6 +57,8 @@ static int services_setup(void **state)
 			     "account required pam_permit.so\n",
 		script);
 	write_file(path_of("good"), service);
+	write_file(path_of("open"), "auth required pam_permit.so\n"
+				    "account required pam_permit.so\n");
 	write_file(path_of("expired"), "auth required pam_permit.so\n"
 				       "account required pam_deny.so\n");
 	write_file(path_of("broken"), "auth required pam_no_such_module.so\n"
@@ -81,8 +83,9 @@ static void test_account_is_looked_at(void **state)
 static void test_empty_password_and_nul_are_refused(void **state)
 {
 	(void)state;
-	assert_scope(verify("good", "ann", "", 0), ERR_AUTH);
-	assert_scope(verify("good", "ann", PASSWORD "\0x", sizeof(PASSWORD "\0x") - 1), ERR_AUTH);
+	assert_ok(verify("open", "ann", "anything", 8));
+	assert_scope(verify("open", "ann", "", 0), ERR_AUTH);
+	assert_scope(verify("open", "ann", PASSWORD "\0x", sizeof(PASSWORD "\0x") - 1), ERR_AUTH);
 }
 
 static void test_service_that_cannot_answer(void **state)

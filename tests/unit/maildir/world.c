@@ -182,7 +182,8 @@ static void call_open(void *arg)
 {
 	struct call *call = arg;
 
-	call->e = maildir_backend.open(&call->w->account, NULL, &call->w->backend);
+	call->e = maildir_backend.open(
+		&call->w->account, &(struct store_credentials){ 0 }, &call->w->backend);
 }
 
 static void call_list(void *arg)
