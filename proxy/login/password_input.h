@@ -12,8 +12,9 @@
 #include "proxy/runtime/err.h"
 #include "proxy/runtime/secret.h"
 
-/* prompt: shown on standard error when standard input is a terminal; twice: ask there for a second
- * time, and both must be equal. ERR_INVALID: no line, one over SECRET_MAX, or two that differ. */
+/* prompt: such as "Password for ann", shown with ": " behind it on standard error when standard
+ * input is a terminal; twice: ask there for a second time, and both must be equal. ERR_INVALID: no
+ * line, one over SECRET_MAX, or two that differ. */
 struct err password_input(const char *prompt, bool twice, struct secret **ret);
 
 #endif

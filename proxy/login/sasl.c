@@ -1,6 +1,5 @@
 #include "proxy/login/sasl.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
