@@ -127,17 +127,18 @@ static struct err run_foreign_client(struct tls_context *server_context, SSL *ss
 {
 	struct end server = { .context = server_context }, client = { 0 };
 	char octets[8];
+	bool said = false;
 
 	open_ends(&server, &client);
 	(void)SSL_set_fd(ssl, stream_fd(client.stream));
 	SSL_set_connect_state(ssl);
 	(void)fiber_spawn("server", be_server, &server);
 	while (fiber_count() > 0) {
-		if (SSL_do_handshake(ssl) == 1)
-			(void)SSL_write(ssl, "ping", 4);
+		if (!said && SSL_do_handshake(ssl) == 1)
+			said = SSL_write(ssl, "ping", 4) == 4;
 		(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
 	}
-	if (SSL_is_init_finished(ssl))
+	if (said)
 		assert_int_equal(SSL_read(ssl, octets, sizeof(octets)), 4);
 	/* Else OpenSSL takes the session for a broken one. */
 	SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
