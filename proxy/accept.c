@@ -12,12 +12,13 @@
 #include "proxy/service/stats.h"
 
 /* Connections taken per event: the other workers are awake too and get their share. */
-#define BATCH 8
+#define BATCH 4
 /* How long nothing is accepted when descriptors or memory ran out: sessions end meanwhile. */
 #define PAUSE 200
 /* At most one line in this time tells of such a state. */
 #define QUIET 60000
-/* Refused connections that are told why at a time; a flood beyond that is cut off. */
+/* Refused connections at a time that are seen off in good order; of a flood beyond that each gets
+ * its line and is dropped. */
 #define REFUSALS 256
 
 struct acceptor {
@@ -86,14 +87,12 @@ fiber_fn static void refuse(const struct arrival *arrival, const struct connecti
 	enum session_refusal refusal)
 {
 	if (state.refusing >= REFUSALS) {
-		stats_listener_add(
-			stats_listener(connection->listener->name), STAT_REFUSED_CONNECTIONS, 1);
+		session_turn_away(connection, refusal);
 		if (time_to_log(&state.cut_logged))
 			log_warning("connections cut off",
 				f_text("listener", connection->listener->name),
 				f_text("address", arrival->address),
-				f_text("detail",
-					"too many to tell each that the limit is reached"));
+				f_text("detail", "too many beyond the limit to see each off"));
 		return;
 	}
 	state.refusing++;

@@ -334,15 +334,39 @@ fiber_fn void session_run(const struct service *service, const struct connection
 	session_end(s);
 }
 
+/* What a client that is not admitted gets in the greeting's place. */
+fiber_fn static const char *refuse(struct reply *out, enum session_refusal reason)
+{
+	const char *why = reason == SESSION_TABLE_FULL ? "too many sessions"
+						       : "too many sessions from this address";
+
+	reply_err(out, "[SYS/TEMP] %s, try again later", why);
+	return why;
+}
+
 fiber_fn void session_refuse(const struct service *service, const struct connection *connection,
 	enum session_refusal reason)
 {
 	struct session *s = session_new(service, connection);
-	bool full = reason == SESSION_TABLE_FULL;
 
 	stats_listener_add(stats_listener(connection->listener->name), STAT_REFUSED_CONNECTIONS, 1);
-	s->reason = full ? "too many sessions" : "too many sessions from this address";
 	if (connection->listener->tls != TLS_IMPLICIT || accept_tls(s))
-		reply_err(s->out, "[SYS/TEMP] %s, try again later", s->reason);
+		s->reason = refuse(s->out, reason);
 	session_end(s);
+}
+
+fiber_fn void session_turn_away(const struct connection *connection, enum session_refusal reason)
+{
+	struct reply *out;
+	struct err e;
+
+	stats_listener_add(stats_listener(connection->listener->name), STAT_REFUSED_CONNECTIONS, 1);
+	if (connection->listener->tls == TLS_IMPLICIT)
+		return;
+	/* A line fits into the buffer of a new socket. */
+	out = reply_new(connection->stream, 1);
+	(void)refuse(out, reason);
+	e = reply_flush(out);
+	(void)e;
+	reply_free(out);
 }

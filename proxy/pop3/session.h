@@ -38,4 +38,8 @@ fiber_fn void session_run(const struct service *service, const struct connection
 fiber_fn void session_refuse(const struct service *service, const struct connection *connection,
 	enum session_refusal reason);
 
+/* The same for one of a flood: the line, where it can be had without a handshake and without
+ * waiting, and no more. */
+fiber_fn void session_turn_away(const struct connection *connection, enum session_refusal reason);
+
 #endif
