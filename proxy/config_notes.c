@@ -41,10 +41,15 @@ void config_notes_log(struct config_notes *notes)
 
 void config_notes_print(struct config_notes *notes)
 {
+	static const char *const prefixes[] = {
+		[CONFIG_ERROR] = "",
+		[CONFIG_WARNING] = "warning: ",
+		[CONFIG_NOT_YET] = "note: ",
+	};
 	enum config_severity severity;
 	const char *text;
 
 	while ((text = next(notes, &severity)))
-		(void)fprintf(stderr, "%s\n", text);
+		(void)fprintf(stderr, "%s%s\n", prefixes[severity], text);
 	buffer_done(&notes->text);
 }

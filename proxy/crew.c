@@ -153,7 +153,10 @@ static void log_death(const struct crew_member *member, int status, size_t sessi
 {
 	uint64_t uptime = (crew_now() - member->started) / 1000;
 
-	if (WIFSIGNALED(status))
+	if (member->killed)
+		log_info("worker killed", f_int("pid", member->pid),
+			f_uint("sessions_lost", sessions));
+	else if (WIFSIGNALED(status))
 		log_error("worker died", f_int("pid", member->pid),
 			f_text("signal", sigabbrev_np(WTERMSIG(status))),
 			f_uint("sessions_lost", sessions), f_uint("uptime_s", uptime));
@@ -172,7 +175,7 @@ static void remove_member(struct crew *crew, size_t i, int status)
 		log_debug("worker ended", f_int("pid", member->pid));
 	} else {
 		log_death(member, status, sessions);
-		stats_global_add(STAT_WORKER_DEATHS, 1);
+		stats_global_add(STAT_WORKER_DEATHS, member->killed ? 0 : 1);
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_CANNOT_START)
 		crew->delay = DELAY_MAX;
@@ -232,10 +235,57 @@ void crew_retire_others(struct crew *crew, unsigned generation)
 			tell(&crew->members[i], WORKER_RETIRE);
 }
 
-void crew_signal(struct crew *crew, int signal_number)
+static void drain_member(struct crew_member *member)
+{
+	tell(member, WORKER_DRAIN);
+	member->drained = true;
+}
+
+/* The smallest number among those that are not drained; 0: all are. How many they are in *n. */
+static unsigned oldest_generation(const struct crew *crew, size_t *n)
+{
+	unsigned oldest = 0;
+
+	*n = 0;
+	for (size_t i = 0; i < crew->n; i++) {
+		const struct crew_member *member = &crew->members[i];
+
+		if (member->drained)
+			continue;
+		++*n;
+		if (oldest == 0 || member->generation < oldest)
+			oldest = member->generation;
+	}
+	return oldest;
+}
+
+void crew_drain_oldest(struct crew *crew, size_t most)
+{
+	unsigned oldest;
+	size_t n;
+
+	while ((oldest = oldest_generation(crew, &n)) != 0 && n > most) {
+		log_warning("old generation drained", f_uint("generation", oldest),
+			f_text("reason",
+				"too many workers of earlier reloads still have sessions"));
+		for (size_t i = 0; i < crew->n; i++)
+			if (crew->members[i].generation == oldest)
+				drain_member(&crew->members[i]);
+	}
+}
+
+void crew_drain(struct crew *crew)
 {
 	for (size_t i = 0; i < crew->n; i++)
-		tell(&crew->members[i], signal_number);
+		drain_member(&crew->members[i]);
+}
+
+void crew_kill(struct crew *crew)
+{
+	for (size_t i = 0; i < crew->n; i++) {
+		tell(&crew->members[i], SIGKILL);
+		crew->members[i].killed = true;
+	}
 }
 
 void crew_done(struct crew *crew)

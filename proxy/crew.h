@@ -21,7 +21,9 @@ struct crew_member {
 	unsigned generation;
 	int status_fd; /* -1: it accepts no more */
 	bool ready;
-	bool told;        /* to end */
+	bool told;    /* to end: its end is no surprise */
+	bool drained; /* told to end within shutdown_grace */
+	bool killed;
 	uint64_t started; /* crew_now */
 };
 
@@ -56,8 +58,11 @@ unsigned crew_serving(const struct crew *crew, unsigned generation);
 unsigned crew_accepting(const struct crew *crew);
 /* Tells the workers of other generations to let their sessions finish and end. */
 void crew_retire_others(struct crew *crew, unsigned generation);
-/* Tells all to end. */
-void crew_signal(struct crew *crew, int signal_number);
+/* Drains the oldest generations until no more than `most` workers may go on without limit. */
+void crew_drain_oldest(struct crew *crew, size_t most);
+/* Drains all; kills all. */
+void crew_drain(struct crew *crew);
+void crew_kill(struct crew *crew);
 
 void crew_done(struct crew *crew);
 

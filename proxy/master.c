@@ -22,7 +22,7 @@
 /* Room in the session table, in multiples of what the start needs: for reloads that raise
  * limits.sessions, and for workers that let their sessions finish after reloads. */
 #define SESSIONS_HEADROOM 2
-#define WORKERS_HEADROOM  8
+#define WORKERS_HEADROOM  16
 #define WORKERS_MIN       64
 /* Descriptors of a session (client, server) and of a worker itself. */
 #define FILES_PER_SESSION 2
@@ -37,7 +37,8 @@ struct master {
 	struct pollfd *fds;
 	int signals; /* a signalfd */
 	unsigned wanted;
-	uint64_t session_room;
+	uint64_t session_room; /* of the session table */
+	size_t worker_room;
 	uint64_t grace;  /* the longest of all generations, ms */
 	bool ready_due;  /* the line "ready" is still to come */
 	bool reload_due; /* and so is "reload done" */
@@ -140,7 +141,8 @@ static bool start(struct master *m)
 	adopt(m, &m->generation);
 	config_notes_log(&notes);
 	m->session_room = config->limits.sessions * SESSIONS_HEADROOM;
-	session_table_map(m->session_room, m->wanted * WORKERS_HEADROOM + WORKERS_MIN);
+	m->worker_room = m->wanted * WORKERS_HEADROOM + WORKERS_MIN;
+	session_table_map(m->session_room, m->worker_room);
 	stats_map(config);
 	throttle_map();
 	log_info("starting", f_text("version", POPGATE_VERSION), f_int("pid", getpid()),
@@ -172,6 +174,8 @@ static void reload(struct master *m)
 	log_listening(&next, &old.listen);
 	generation_close(&old, &next);
 	m->generation = next;
+	/* Half of the room is for those that are about to end, and for the new. */
+	crew_drain_oldest(&m->crew, m->worker_room / 2);
 	m->crew.spawn_at = 0;
 	m->reload_due = true;
 }
@@ -208,7 +212,7 @@ static void drain(struct master *m)
 	m->draining = m->drain_due = true;
 	m->kill_at = crew_now() + m->grace + KILL_AFTER;
 	listen_close(&m->generation.listen, NULL);
-	crew_signal(&m->crew, WORKER_DRAIN);
+	crew_drain(&m->crew);
 }
 
 static void force(struct master *m, const char *why)
@@ -216,8 +220,9 @@ static void force(struct master *m, const char *why)
 	log_warning("sessions cut off", f_uint("sessions", session_table_count()),
 		f_text("reason", why));
 	m->forced = true;
+	m->drain_due = false;
 	m->kill_at = UINT64_MAX;
-	crew_signal(&m->crew, SIGKILL);
+	crew_kill(&m->crew);
 }
 
 static void handle_signal(struct master *m, uint32_t signal_number)

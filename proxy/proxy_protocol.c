@@ -155,7 +155,7 @@ fiber_fn static struct err read_exactly(struct stream *stream, void *data, size_
 			return e;
 		if (got == 0)
 			return err_make(ERR_PEER, "the connection closed before its PROXY header"
-						     " was complete");
+						  " was complete");
 		done += got;
 	}
 	return ok();

@@ -65,6 +65,11 @@ static void open_handles(void)
 
 static void close_handles(void)
 {
+	sigset_t all;
+
+	/* What comes now comes too late, and must not kill. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	uv_close((uv_handle_t *)&worker.grace, NULL);
 	uv_close((uv_handle_t *)&worker.drain, NULL);
 	uv_close((uv_handle_t *)&worker.retire, NULL);
