@@ -1,5 +1,7 @@
 #include "tests/unit/imap/peer.h"
 
+#include "proxy/runtime/wait.h"
+
 #include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,6 +98,13 @@ fiber_fn void peer_send(struct peer *peer, const char *format, ...)
 fiber_fn void peer_answer(struct peer *peer, const char *text)
 {
 	peer_send(peer, "%s %s\r\n", peer->tag, text);
+}
+
+fiber_fn void peer_settle(struct peer *p)
+{
+	(void)p;
+	(void)wait_turn().scope;
+	(void)wait_turn().scope;
 }
 
 fiber_fn void peer_expect_end(struct peer *peer)

@@ -35,6 +35,8 @@ __attribute__((format(printf, 2, 3))) fiber_fn void peer_send(
 fiber_fn void peer_send_octets(struct peer *peer, const void *data, size_t n);
 /* The last tag and text: "OK done". */
 fiber_fn void peer_answer(struct peer *peer, const char *text);
+/* Lets the client run until it waits: before clock_advance, which moves only deadlines in force. */
+fiber_fn void peer_settle(struct peer *p);
 /* The client must close now, having sent nothing more. */
 fiber_fn void peer_expect_end(struct peer *peer);
 /* Reads to the end, whatever comes. */
