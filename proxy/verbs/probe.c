@@ -139,7 +139,7 @@ int verb_probe(int argc, char **argv)
 
 	if (!query.config)
 		return status;
-	e = password_input("Password: ", false, &password);
+	e = password_input("Password", false, &password);
 	if (failed(e)) {
 		config_free(query.config);
 		return verb_usage("probe", "%s", e.detail);
