@@ -1,12 +1,13 @@
 """Many sessions at once in one worker, each reading slowly, in bounded memory."""
 
+import os
 import resource
 import socket
 
 from support import corpus
 from support.gateway import LEAN
 
-SESSIONS = 200
+SESSIONS = int(os.environ.get("POPGATE_TEST_SESSIONS", "200"))
 
 
 def test_slow_readers_share_one_worker_in_bounded_memory(either):
