@@ -9,6 +9,7 @@
 #include "proxy/runtime/fatal.h"
 #include "proxy/runtime/log.h"
 #include "proxy/runtime/wait.h"
+#include "proxy/service/address_text.h"
 #include "proxy/service/stats.h"
 
 /* Connections taken per event: the other workers are awake too and get their share. */
@@ -130,23 +131,23 @@ fiber_fn static void arrival_main(void *arg)
 	free(arrival);
 }
 
-/* Numeric; an IPv4 client of an IPv6 socket is shown as IPv4. */
-static void show_peer(const struct sockaddr_storage *peer, char text[INET6_ADDRSTRLEN])
-{
-	const struct in6_addr *v6 = &((const struct sockaddr_in6 *)peer)->sin6_addr;
+union peer {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
 
-	if (peer->ss_family == AF_INET)
-		(void)inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->sin_addr, text,
-			INET6_ADDRSTRLEN);
-	else if (IN6_IS_ADDR_V4MAPPED(v6))
-		(void)inet_ntop(AF_INET, v6->s6_addr + 12, text, INET6_ADDRSTRLEN);
+static void show_peer(const union peer *peer, char text[INET6_ADDRSTRLEN])
+{
+	if (peer->any.sa_family == AF_INET)
+		(void)inet_ntop(AF_INET, &peer->v4.sin_addr, text, INET6_ADDRSTRLEN);
 	else
-		(void)inet_ntop(AF_INET6, v6, text, INET6_ADDRSTRLEN);
+		(void)address_text(&peer->v6.sin6_addr, text);
 }
 
 static int accept_one(const struct acceptor *acceptor)
 {
-	struct sockaddr_storage peer = { 0 };
+	union peer peer = { .v6 = { 0 } };
 	socklen_t length = sizeof(peer);
 	int fd = accept4(
 		acceptor->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -148,18 +148,24 @@ static const char *advice(int error)
 
 static void show_bound(struct listen_socket *s)
 {
-	struct sockaddr_storage bound = { 0 };
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} bound = { .v6 = { 0 } };
 	socklen_t length = sizeof(bound);
-	char host[INET6_ADDRSTRLEN] = "";
-	const void *address = &((struct sockaddr_in *)&bound)->sin_addr;
+	char host[INET6_ADDRSTRLEN];
 
-	if (getsockname(s->fd, (struct sockaddr *)&bound, &length) != 0)
+	if (getsockname(s->fd, &bound.any, &length) != 0)
 		return;
-	if (bound.ss_family == AF_INET6)
-		address = &((struct sockaddr_in6 *)&bound)->sin6_addr;
-	(void)inet_ntop(bound.ss_family, address, host, sizeof(host));
-	(void)snprintf(s->text, sizeof(s->text), bound.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u",
-		host, ntohs(((struct sockaddr_in *)&bound)->sin_port));
+	if (bound.any.sa_family == AF_INET6)
+		(void)snprintf(s->text, sizeof(s->text), "[%s]:%u",
+			inet_ntop(AF_INET6, &bound.v6.sin6_addr, host, sizeof(host)),
+			ntohs(bound.v6.sin6_port));
+	else
+		(void)snprintf(s->text, sizeof(s->text), "%s:%u",
+			inet_ntop(AF_INET, &bound.v4.sin_addr, host, sizeof(host)),
+			ntohs(bound.v4.sin_port));
 }
 
 static struct err bind_one(const struct listener_config *listener, struct listen_socket *s)

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "proxy/service/address_text.h"
+
 /* As many octets as both versions have at least, so that the first read goes beyond neither. */
 #define FIRST 12
 
@@ -13,15 +15,6 @@ static struct err malformed(const char *what)
 	return err_make(ERR_INVALID, "malformed PROXY header: %s", what);
 }
 
-/* An IPv4 address in an IPv6 one is shown, and matched, as IPv4. */
-static void show_v6(const struct in6_addr *v6, struct proxy_header *ret)
-{
-	if (IN6_IS_ADDR_V4MAPPED(v6))
-		(void)inet_ntop(AF_INET, v6->s6_addr + 12, ret->address, sizeof(ret->address));
-	else
-		(void)inet_ntop(AF_INET6, v6, ret->address, sizeof(ret->address));
-}
-
 static bool parse_address(int family, const char *text, struct proxy_header *ret)
 {
 	struct in6_addr address;
@@ -29,7 +22,7 @@ static bool parse_address(int family, const char *text, struct proxy_header *ret
 	if (inet_pton(family, text, &address) != 1)
 		return false;
 	if (family == AF_INET6)
-		show_v6(&address, ret);
+		(void)address_text(&address, ret->address);
 	else
 		(void)inet_ntop(AF_INET, &address, ret->address, sizeof(ret->address));
 	return true;
@@ -124,7 +117,7 @@ static struct err parse_v2_address(
 		(void)inet_ntop(AF_INET, addresses, ret->address, sizeof(ret->address));
 	} else if (family == 0x21) {
 		memcpy(&v6, addresses, sizeof(v6));
-		show_v6(&v6, ret);
+		(void)address_text(&v6, ret->address);
 	}
 	return ok();
 }

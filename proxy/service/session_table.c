@@ -9,6 +9,7 @@
 
 #include "proxy/runtime/fatal.h"
 #include "proxy/runtime/shared.h"
+#include "proxy/service/address_text.h"
 #include "proxy/service/counts.h"
 #include "proxy/service/keyed_hash.h"
 
@@ -22,7 +23,7 @@ struct session_slot {
 	_Atomic int64_t started;
 	_Atomic uint64_t octets_in, octets_out;
 	uint64_t address_key, user_key; /* the owner's */
-	uint8_t address[16];
+	struct in6_addr address;        /* IPv4 as ::ffff:a.b.c.d */
 	char tenant[TENANT_SIZE];
 	char login[LOGIN_SIZE];
 };
@@ -161,35 +162,32 @@ static bool hold(struct shard *shard, uint64_t key, uint64_t max)
 	return false;
 }
 
-static void parse_address(const char *text, uint8_t ret[16])
+static void parse_address(const char *text, struct in6_addr *ret)
 {
 	struct in_addr v4;
 
-	memset(ret, 0, 16);
+	memset(ret, 0, sizeof(*ret));
 	if (inet_pton(AF_INET, text, &v4) == 1) {
-		ret[10] = ret[11] = 0xff;
-		memcpy(ret + 12, &v4, 4);
+		ret->s6_addr[10] = ret->s6_addr[11] = 0xff;
+		memcpy(ret->s6_addr + 12, &v4, 4);
 	} else {
 		(void)inet_pton(AF_INET6, text, ret);
 	}
 }
 
 /* IPv6 is counted per /64, which is what one subscriber has at his disposal. */
-static uint64_t address_key(const uint8_t address[16])
+static uint64_t address_key(const struct in6_addr *address)
 {
 	uint8_t text[17] = { 'a' };
-	bool v4 = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address);
 
-	memcpy(text + 1, address, v4 ? 16 : 8);
+	memcpy(text + 1, address, IN6_IS_ADDR_V4MAPPED(address) ? 16 : 8);
 	return keyed_hash(&table.key, text, sizeof(text));
 }
 
 /* Of the whole names, however long: the hash of the one is the key of the other. */
 static uint64_t user_key(const char *tenant, const char *login)
 {
-	struct hash_key inner = {
-		{keyed_hash(&table.key, tenant, strlen(tenant)), 'u'}
-	};
+	struct hash_key inner = { { keyed_hash(&table.key, tenant, strlen(tenant)), 'u' } };
 
 	inner.k[1] ^= table.key.k[1];
 	return keyed_hash(&inner, login, strlen(login));
@@ -228,8 +226,8 @@ enum session_refusal session_table_enter(const char *address, uint64_t max_sessi
 
 	if (!slot)
 		return SESSION_TABLE_FULL;
-	parse_address(address, slot->address);
-	slot->address_key = address_key(slot->address);
+	parse_address(address, &slot->address);
+	slot->address_key = address_key(&slot->address);
 	refusal = admit(shard, slot, max_sessions, max_per_address);
 	if (refusal != SESSION_ADMITTED) {
 		free_slot(slot);
@@ -324,10 +322,7 @@ static void view_of(struct session_slot *slot, struct session_view *view)
 		.octets_in = atomic_load(&slot->octets_in),
 		.octets_out = atomic_load(&slot->octets_out),
 	};
-	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)slot->address))
-		(void)inet_ntop(AF_INET, slot->address + 12, view->address, sizeof(view->address));
-	else
-		(void)inet_ntop(AF_INET6, slot->address, view->address, sizeof(view->address));
+	(void)address_text(&slot->address, view->address);
 	if (!atomic_load_explicit(&slot->bound, memory_order_acquire))
 		return;
 	memcpy(view->tenant, slot->tenant, TENANT_SIZE - 1);

@@ -10,6 +10,7 @@
 #ifndef POPGATE_SERVICE_SESSION_TABLE_H
 #define POPGATE_SERVICE_SESSION_TABLE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,8 +50,8 @@ struct session_view {
 	enum session_state state;
 	int64_t started; /* seconds since 1970 */
 	uint64_t octets_in, octets_out;
-	char address[46]; /* numeric */
-	char tenant[64];  /* "" before the login */
+	char address[INET6_ADDRSTRLEN]; /* numeric */
+	char tenant[64];                /* "" before the login */
 	char login[128];
 };
 /* Calls fn for every session. Those that come or go meanwhile may be missed. */
