@@ -153,6 +153,20 @@ static void check_login_name(struct loader *l)
 			"it separates user and domain already, expected another character");
 }
 
+/* What a client would read as more than text: an APOP timestamp (RFC 1939 section 7), a response
+ * code (RFC 2449 section 8). */
+static void check_banner(struct loader *l)
+{
+	const char *banner = l->config->protocol.banner, *open = strchr(banner, '<');
+
+	if (open && strchr(open, '>'))
+		block_report(l, &l->root, "protocol.banner", CONFIG_ERROR,
+			"text in <> offers APOP, which is not supported, expected none");
+	if (*banner == '[')
+		block_report(l, &l->root, "protocol.banner", CONFIG_ERROR,
+			"text that begins with [ is a response code, expected other text");
+}
+
 static void check_protocol(struct loader *l)
 {
 	const struct config *config = l->config;
@@ -174,5 +188,6 @@ void check_config(struct loader *l)
 	}
 	check_certificates(l);
 	check_login_name(l);
+	check_banner(l);
 	check_protocol(l);
 }

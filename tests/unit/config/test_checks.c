@@ -344,6 +344,18 @@ static void values_that_an_rfc_warns_of(void **state)
 	fixture_expect(BASE "protocol: {max_command_octets: 255}\ntimeouts: {idle: 10m}\n", "");
 }
 
+static void banners_that_mean_something_else(void **state)
+{
+	(void)state;
+	fixture_expect(BASE "protocol: {banner: 'ready <1896.697@pop.x.example>'}\n",
+		AT "3:12: protocol.banner: text in <> offers APOP, which is not supported, "
+		   "expected none\n");
+	fixture_expect(BASE "protocol: {banner: '[AUTH] only'}\n",
+		AT "3:12: protocol.banner: text that begins with [ is a response code, expected "
+		   "other text\n");
+	fixture_expect(BASE "protocol: {banner: 'Mail <3 [all] ready'}\n", "");
+}
+
 static void keys_without_effect_are_noted(void **state)
 {
 	const struct config *c;
@@ -399,6 +411,7 @@ int main(void)
 		TEST(certificates_must_work),
 		TEST(separators_of_login_names),
 		TEST(values_that_an_rfc_warns_of),
+		TEST(banners_that_mean_something_else),
 		TEST(keys_without_effect_are_noted),
 	};
 
