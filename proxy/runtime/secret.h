@@ -20,8 +20,8 @@ struct secret;
 
 /* A copy of n octets (n <= SECRET_MAX, else NULL). The caller wipes its own source. */
 struct secret *secret_new(const void *data, size_t n);
-/* The content of a file less one final newline; ERR_INVALID names the file. Blocks: not in a
- * worker. */
+/* The content of a file less one final newline; ERR_INVALID names the file, also an empty one.
+ * Blocks: not in a worker. */
 struct err secret_from_file(const char *path, struct secret **ret);
 struct secret *secret_copy(const struct secret *secret);
 void secret_free(struct secret *secret); /* NULL-safe, wipes */

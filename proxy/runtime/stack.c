@@ -7,7 +7,7 @@
 
 #include "proxy/runtime/fatal.h"
 
-#define GUARD_SIZE 4096UL
+#define GUARD_SIZE (64UL * 1024) /* a multiple of every page size in use */
 #define POOL_MAX   64
 
 static struct {
