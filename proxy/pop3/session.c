@@ -53,12 +53,10 @@ unsigned session_mechanisms(const struct session *s)
 {
 	unsigned mechanisms = 0;
 
-	if (!session_passwords_allowed(s))
-		return 0;
 	for (size_t i = 0; i < s->config->n_tenants; i++)
 		if (serves_listener(&s->config->tenants[i], s->connection->listener->name))
 			mechanisms |= s->config->tenants[i].auth.mechanisms;
-	return mechanisms & (MECH_USER | MECH_PLAIN | MECH_LOGIN);
+	return sasl_usable(mechanisms, s->stream, session_passwords_allowed(s));
 }
 
 /* What ended a read, as the log calls it. */
@@ -171,40 +169,6 @@ fiber_fn static void serve(
 	}
 }
 
-/* The UPDATE state (RFC 1939 section 6): reached through QUIT only. */
-fiber_fn static void update(struct session *s)
-{
-	struct maildrop_outcome outcome = { 0 };
-	uint64_t start = uv_hrtime();
-	struct err e;
-
-	session_table_state(s->connection->slot, SESSION_UPDATING);
-	e = maildrop_update(s->drop, &outcome);
-	s->done.backend_ns += uv_hrtime() - start;
-	for (size_t i = 0; i < outcome.removed; i++)
-		log_info("deleted", f_text("login", s->login), f_text("tenant", s->tenant->name),
-			f_text("unique_id", outcome.removed_ids[i]),
-			f_text("address", s->connection->address));
-	stats_tenant_add(s->tenant_stats, STAT_DELETED_MESSAGES, outcome.removed);
-	s->reason = "quit";
-	if (outcome.hidden)
-		log_warning("hidden instead of removed", f_text("login", s->login),
-			f_uint("messages", outcome.hidden),
-			f_text("detail",
-				"the server has neither UIDPLUS nor MOVE; the messages stay "
-				"flagged and are hidden from later sessions"));
-	if (!failed(e)) {
-		reply_ok(s->out, "bye");
-		return;
-	}
-	stats_tenant_add(s->tenant_stats, STAT_BACKEND_ERRORS, 1);
-	log_warning("update failed", f_text("login", s->login), f_uint("asked", outcome.asked),
-		f_uint("removed", outcome.removed), f_err(e));
-	reply_err(s->out, "[SYS/TEMP] %zu of %zu messages could not be removed",
-		outcome.asked - outcome.removed, outcome.asked);
-	s->reason = "quit, update failed";
-}
-
 fiber_fn static void greet(struct session *s)
 {
 	const char *banner = s->config->protocol.banner;
@@ -255,7 +219,7 @@ fiber_fn static void run(struct session *s)
 	serve(s, transaction_commands, authorization_commands);
 	if (s->next == NEXT_CLOSE)
 		return;
-	update(s);
+	session_update(s);
 }
 
 static void make_id(struct session *s)

@@ -76,6 +76,9 @@ fiber_fn bool session_read_line(struct session *session, size_t max, struct line
 /* After the +OK to STLS: drops what came ahead in clear, and shakes hands (RFC 2595 section 4). */
 fiber_fn void session_start_tls(struct session *session);
 
+/* The UPDATE state: removes what was marked, replies, logs. */
+fiber_fn void session_update(struct session *session);
+
 /* What is known of this connection, for routing; without a login. */
 struct route_query session_query(const struct session *session);
 
