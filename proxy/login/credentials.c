@@ -18,6 +18,7 @@ void credentials_done(struct credentials *credentials)
 {
 	free(credentials->login);
 	free(credentials->authorization);
+	free(credentials->why);
 	secret_free(credentials->secret);
 	memset(credentials, 0, sizeof(*credentials));
 }

@@ -12,6 +12,7 @@ enum credential_kind {
 	CREDENTIAL_PASSWORD, /* secret is a password that somebody must check */
 	CREDENTIAL_PROVED,   /* the mechanism proved the login to the gateway; there is no secret */
 	CREDENTIAL_TOKEN,    /* secret is an OAuth 2.0 bearer token (RFC 6750) */
+	CREDENTIAL_REFUSED,  /* the mechanism found them wrong; to be treated as a wrong password */
 };
 
 struct credentials {
@@ -20,6 +21,7 @@ struct credentials {
 	char *login;           /* authentication identity, as the client gave it */
 	char *authorization;   /* whom it wants to act as (RFC 4422 section 2); "" for itself */
 	struct secret *secret; /* password or token; NULL when proved */
+	char *why;             /* for the log: what was wrong when refused; else NULL */
 	void *delegated;       /* gss_cred_id_t that the client handed on, or NULL */
 };
 

@@ -144,6 +144,8 @@ fiber_fn struct err login_verify(const struct account *account,
 	struct err e;
 
 	*ret = (struct store_credentials){ 0 };
+	if (credentials->kind == CREDENTIAL_REFUSED)
+		return err_make(ERR_AUTH, "%s", credentials->why);
 	if (!account)
 		return credentials->kind == CREDENTIAL_PASSWORD
 			       ? verify_nobody(credentials->secret)

@@ -6,86 +6,41 @@
 
 #include <gsasl.h>
 
+#include "proxy/login/sasl_mechanism.h"
 #include "proxy/runtime/mem.h"
 
-#define INPUT_MAX    65536 /* octets of base64 in one step */
-#define IDENTITY_MAX 1024  /* octets of a login or an authorization identity */
+#define INPUT_MAX 65536 /* octets of base64 in one step */
 
-struct mechanism {
-	unsigned bit;
-	const char *name;
-	const char *const *prompts; /* sent instead of libgsasl's challenges; NULL: those */
-	bool server_first;          /* an initial response answers the first prompt */
-	bool takes_empty;           /* an empty response means something */
-	/* Fills in the credentials of a finished exchange; message is its last one. */
-	struct err (*collect)(Gsasl_session *session, const char *message, size_t n,
-		struct credentials *credentials);
+/* In the order in which CAPA names them. */
+static const struct sasl_mechanism *const mechanisms[] = {
+	&sasl_plain,
+	&sasl_login,
+	NULL,
 };
 
 struct sasl {
-	const struct mechanism *mechanism;
-	const struct sasl_peer *peer;
-	Gsasl_session *session;
-	unsigned steps; /* challenges given so far */
+	struct sasl_exchange exchange;
 	bool started, over;
-	char *output; /* libgsasl's memory */
+	bool last; /* the mechanism is done, the client has to answer its last challenge */
+	char *output;
 };
 
-static struct err collect(Gsasl_session *session, const char *authorization, const char *password,
-	size_t n, struct credentials *credentials)
+unsigned sasl_usable(unsigned allowed, const struct stream *stream, bool passwords)
 {
-	const char *login = gsasl_property_fast(session, GSASL_AUTHID);
+	unsigned usable = passwords ? allowed & MECH_USER : 0;
 
-	/* RFC 4616 section 2: authcid and passwd have at least one octet */
-	if (!login || login[0] == '\0' || n == 0)
-		return err_make(ERR_INVALID, "SASL: empty login or password");
-	if (strlen(login) > IDENTITY_MAX || strlen(authorization) > IDENTITY_MAX)
-		return err_make(
-			ERR_INVALID, "SASL: an identity of more than %d octets", IDENTITY_MAX);
-	credentials->login = mem_strdup(login);
-	credentials->authorization = mem_strdup(authorization);
-	credentials->secret = secret_new(password, n);
-	credentials->kind = CREDENTIAL_PASSWORD;
-	return ok();
+	for (const struct sasl_mechanism *const *m = mechanisms; *m; m++)
+		if (((*m)->bit & allowed) != 0 && (passwords || !(*m)->plaintext) &&
+			(!(*m)->usable || (*m)->usable(stream)))
+			usable |= (*m)->bit;
+	return usable;
 }
-
-/* libgsasl has found the message to be authzid NUL authcid NUL passwd. The password is taken as it
- * was sent, not as SASLprep changed it: PASS gives it so, and the hashes and IMAP servers that it
- * is compared with were never prepared. */
-static struct err collect_plain(
-	Gsasl_session *session, const char *message, size_t n, struct credentials *credentials)
-{
-	const char *password = (const char *)memrchr(message, '\0', n) + 1;
-	/* libgsasl gives the login where there is none */
-	const char *authorization =
-		message[0] == '\0' ? "" : gsasl_property_fast(session, GSASL_AUTHZID);
-
-	return collect(
-		session, authorization, password, (size_t)(message + n - password), credentials);
-}
-
-static struct err collect_login(
-	Gsasl_session *session, const char *message, size_t n, struct credentials *credentials)
-{
-	return collect(session, "", message, n, credentials);
-}
-
-/* What Exchange and Dovecot say; libgsasl's "User Name" is what the draft says, and clients that
- * look at the text know the former only. */
-static const char *const login_prompts[] = { "Username:", "Password:", NULL };
-
-/* bit, name, prompts, server_first, takes_empty, collect */
-static const struct mechanism mechanisms[] = {
-	{ MECH_PLAIN, "PLAIN", NULL, false, false, collect_plain },
-	{ MECH_LOGIN, "LOGIN", login_prompts, true, false, collect_login },
-	{ 0, NULL, NULL, false, false, NULL },
-};
 
 unsigned sasl_mechanism(const char *name, unsigned allowed)
 {
-	for (const struct mechanism *m = mechanisms; m->name; m++)
-		if ((m->bit & allowed) != 0 && strcasecmp(m->name, name) == 0)
-			return m->bit;
+	for (const struct sasl_mechanism *const *m = mechanisms; *m; m++)
+		if (((*m)->bit & allowed) != 0 && strcasecmp((*m)->name, name) == 0)
+			return (*m)->bit;
 	return 0;
 }
 
@@ -94,74 +49,55 @@ const char *sasl_names(unsigned allowed, char *buffer, size_t n)
 	size_t used = 0;
 
 	buffer[0] = '\0';
-	for (const struct mechanism *m = mechanisms; m->name; m++)
-		if ((m->bit & allowed) != 0 && used < n)
+	for (const struct sasl_mechanism *const *m = mechanisms; *m; m++)
+		if (((*m)->bit & allowed) != 0 && used < n)
 			used += (size_t)snprintf(
-				buffer + used, n - used, "%s%s", used > 0 ? " " : "", m->name);
+				buffer + used, n - used, "%s%s", used > 0 ? " " : "", (*m)->name);
 	return buffer;
-}
-
-/* The credentials are collected, not judged. */
-static int accept_any(Gsasl *library, Gsasl_session *session, Gsasl_property property)
-{
-	(void)library;
-	(void)session;
-	return property == GSASL_VALIDATE_SIMPLE ? GSASL_OK : GSASL_NO_CALLBACK;
-}
-
-/* Once per process, on first use: after the fork. */
-static struct err library_get(Gsasl **ret)
-{
-	static Gsasl *library;
-	int status;
-
-	if (!library) {
-		if ((status = gsasl_init(&library)) != GSASL_OK) {
-			library = NULL;
-			return err_make(ERR_TEMP, "libgsasl: %s", gsasl_strerror(status));
-		}
-		gsasl_callback_set(library, accept_any);
-	}
-	*ret = library;
-	return ok();
 }
 
 struct err sasl_new(unsigned mechanism, const struct sasl_peer *peer, struct sasl **ret)
 {
-	const struct mechanism *m = mechanisms;
-	Gsasl_session *session;
-	Gsasl *library = NULL;
+	const struct sasl_mechanism *const *m = mechanisms;
+	struct sasl *sasl;
 	struct err e;
-	int status;
 
-	while (m->name && m->bit != mechanism)
+	while (*m && (*m)->bit != mechanism)
 		m++;
-	if (!m->name)
+	if (!*m)
 		return err_make(ERR_INVALID, "SASL: no such mechanism");
-	if (failed(e = library_get(&library)))
+	sasl = mem_zalloc(1, sizeof(*sasl));
+	sasl->exchange.mechanism = *m;
+	sasl->exchange.peer = peer;
+	if ((*m)->start && failed(e = (*m)->start(&sasl->exchange))) {
+		free(sasl);
 		return e;
-	if ((status = gsasl_server_start(library, m->name, &session)) != GSASL_OK)
-		return err_make(ERR_TEMP, "libgsasl: %s: %s", m->name, gsasl_strerror(status));
-	*ret = mem_zalloc(1, sizeof(**ret));
-	(*ret)->mechanism = m;
-	(*ret)->session = session;
-	(*ret)->peer = peer;
+	}
+	*ret = sasl;
 	return ok();
 }
 
 void sasl_free(struct sasl *sasl)
 {
-	char *password;
-
 	if (!sasl)
 		return;
-	/* libgsasl frees its copy without wiping it */
-	password = (char *)(uintptr_t)gsasl_property_fast(sasl->session, GSASL_PASSWORD);
-	if (password)
-		explicit_bzero(password, strlen(password));
-	gsasl_finish(sasl->session);
+	if (sasl->exchange.mechanism->free)
+		sasl->exchange.mechanism->free(&sasl->exchange);
 	gsasl_free(sasl->output);
 	free(sasl);
+}
+
+struct err sasl_identities(
+	struct sasl_exchange *exchange, const char *login, const char *authorization)
+{
+	if (login[0] == '\0')
+		return err_make(ERR_INVALID, "SASL: empty login");
+	if (strlen(login) > SASL_IDENTITY_MAX || strlen(authorization) > SASL_IDENTITY_MAX)
+		return err_make(
+			ERR_INVALID, "SASL: an identity of more than %d octets", SASL_IDENTITY_MAX);
+	exchange->credentials->login = mem_strdup(login);
+	exchange->credentials->authorization = mem_strdup(authorization);
+	return ok();
 }
 
 static void wipe_and_free(char *data, size_t n)
@@ -192,83 +128,88 @@ static struct err decode(const char *input, struct secret **ret)
 }
 
 /* Keeps a challenge, in base64, as the output. */
-static struct err put_output(struct sasl *sasl, const char *data, size_t n)
+static struct err put_output(struct sasl *sasl, const struct buffer *challenge)
 {
 	gsasl_free(sasl->output);
 	sasl->output = NULL;
-	if (gsasl_base64_to(data, n, &sasl->output, NULL) != GSASL_OK)
+	if (gsasl_base64_to(challenge->data ? challenge->data + challenge->start : "",
+		    buffer_used(challenge), &sasl->output, NULL) != GSASL_OK)
 		return err_make(ERR_TEMP, "libgsasl: a challenge cannot be encoded");
 	return ok();
 }
 
-/* Hands libgsasl one message. */
-static struct err advance(struct sasl *sasl, const char *message, size_t n, bool *done)
+/* Hands the mechanism one message. */
+static fiber_fn struct err advance(
+	struct sasl *sasl, const char *message, size_t n, struct buffer *challenge, bool *done)
 {
-	const char *const *prompts = sasl->mechanism->prompts;
-	char *challenge = NULL;
-	size_t length = 0;
-	int status = gsasl_step(sasl->session, message, n, &challenge, &length);
+	const struct sasl_mechanism *mechanism = sasl->exchange.mechanism;
+
+	if (message && n == 0 && !mechanism->takes_empty)
+		return err_make(ERR_INVALID, "SASL %s: an empty response", mechanism->name);
+	return mechanism->step(&sasl->exchange, message, n, challenge, done);
+}
+
+/* The response to the last challenge, which said how it went. */
+static struct err conclude(const struct sasl *sasl, const struct secret *message, bool *done)
+{
+	if (sasl->exchange.credentials->kind != CREDENTIAL_REFUSED && secret_length(message) > 0)
+		return err_make(ERR_INVALID, "SASL %s: a response after the end",
+			sasl->exchange.mechanism->name);
+	*done = true;
+	return ok();
+}
+
+/* One decoded response; NULL: there was no initial one. */
+static fiber_fn struct err take(struct sasl *sasl, bool initial, const struct secret *message,
+	struct buffer *challenge, bool *done)
+{
 	struct err e;
 
-	if (status != GSASL_OK && status != GSASL_NEEDS_MORE) {
-		gsasl_free(challenge);
-		return err_make(
-			ERR_INVALID, "SASL %s: %s", sasl->mechanism->name, gsasl_strerror(status));
+	if (sasl->last)
+		return conclude(sasl, message, done);
+	if (initial && sasl->exchange.mechanism->server_first) {
+		e = advance(sasl, NULL, 0, challenge, done);
+		if (failed(e) || !message)
+			return e;
+		buffer_consume(challenge, buffer_used(challenge));
 	}
-	*done = status == GSASL_OK;
-	if (prompts && !*done)
-		e = put_output(sasl, prompts[sasl->steps], strlen(prompts[sasl->steps]));
-	else
-		e = put_output(sasl, challenge, length);
-	sasl->steps++;
-	gsasl_free(challenge);
-	return e;
+	if (!message)
+		return ok();
+	return advance(sasl, secret_data(message), secret_length(message), challenge, done);
 }
 
-static struct err respond(struct sasl *sasl, bool initial, const struct secret *message, bool *done,
-	struct credentials *credentials)
+static fiber_fn struct err step(struct sasl *sasl, const char *input, bool *done)
 {
-	const char *data = secret_data(message);
-	size_t n = secret_length(message);
-	struct err e;
-
-	if (n == 0 && !sasl->mechanism->takes_empty)
-		return err_make(ERR_INVALID, "SASL %s: an empty response", sasl->mechanism->name);
-	if (initial && sasl->mechanism->server_first && failed(e = advance(sasl, "", 0, done)))
-		return e;
-	if (failed(e = advance(sasl, data, n, done)) || !*done)
-		return e;
-	return sasl->mechanism->collect(sasl->session, data, n, credentials);
-}
-
-/* Decodes one response, hands it on, and wipes it. */
-static struct err take(struct sasl *sasl, bool initial, const char *input, bool *done,
-	struct credentials *credentials)
-{
+	bool initial = !sasl->started;
 	bool empty = initial && strcmp(input, "=") == 0; /* RFC 5034 section 4 */
 	cleanup(secret_cleanup) struct secret *message = NULL;
+	cleanup(buffer_wipe) struct buffer challenge = { 0 };
 	struct err e;
 
-	if (failed(e = decode(empty ? "" : input, &message)))
+	sasl->started = true;
+	if (!initial || *input)
+		if (failed(e = decode(empty ? "" : input, &message)))
+			return e;
+	if (failed(e = take(sasl, initial, message, &challenge, done)))
 		return e;
-	return respond(sasl, initial, message, done, credentials);
+	sasl->last = *done && buffer_used(&challenge) > 0;
+	if (sasl->last)
+		*done = false;
+	return put_output(sasl, &challenge);
 }
 
 fiber_fn struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
 	enum sasl_state *state, struct credentials *credentials)
 {
-	bool initial = !sasl->started, done = false;
+	bool done = false;
 	struct err e;
 
 	if (sasl->over)
 		return err_make(ERR_INVALID, "SASL: the exchange is over");
-	sasl->started = true;
-	if (initial && input[0] == '\0')
-		e = advance(sasl, "", 0, &done);
-	else
-		e = take(sasl, initial, input, &done, credentials);
+	sasl->exchange.credentials = credentials;
+	credentials->mechanism = sasl->exchange.mechanism->bit;
+	e = step(sasl, input, &done);
 	sasl->over = failed(e) || done;
-	credentials->mechanism = sasl->mechanism->bit;
 	if (failed(e))
 		return e;
 	*output = sasl->output;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proxy/pop3/session_state.h"
+#include "proxy/runtime/log.h"
 
 /* Says why there is no password login on this connection. */
 fiber_fn static void refuse_plaintext(struct session *s)
@@ -46,7 +47,7 @@ fiber_fn static void cmd_pass(struct session *s, const struct command_args *args
 /* AUTH alone lists the mechanisms, as Windows' POP3 service does and old Outlook asks. */
 fiber_fn static void list_mechanisms(struct session *s)
 {
-	char names[128], *at = names, *name;
+	char names[SASL_NAMES_MAX], *at = names, *name;
 
 	sasl_names(session_mechanisms(s), names, sizeof(names));
 	reply_ok(s->out, "mechanisms follow");
@@ -56,10 +57,25 @@ fiber_fn static void list_mechanisms(struct session *s)
 	reply_end(s->out);
 }
 
+/* A step failed: the client's message was malformed, or what the mechanism needs is out of order. */
+fiber_fn static void broken_exchange(struct session *s, unsigned mechanism, struct err e)
+{
+	if (e.scope == ERR_INVALID) {
+		session_bad_command(s, "malformed authentication exchange");
+		return;
+	}
+	log_warning("login failed", f_text("address", s->connection->address),
+		f_text("mechanism", mechanism_name(mechanism)), f_err(e));
+	if (e.scope == ERR_CANCELED)
+		session_close(s, "shutdown");
+	else
+		reply_err(s->out, "%s", reply_text_for(e.scope));
+}
+
 /* The exchange itself (RFC 5034 section 4). false: it ended without credentials, and the client was
  * told so. */
-fiber_fn static bool exchange(
-	struct session *s, struct sasl *sasl, const char *initial, struct credentials *credentials)
+fiber_fn static bool exchange(struct session *s, unsigned mechanism, struct sasl *sasl,
+	const char *initial, struct credentials *credentials)
 {
 	enum sasl_state state = SASL_CONTINUE;
 	const char *input = initial ? initial : "", *challenge = NULL;
@@ -70,7 +86,7 @@ fiber_fn static bool exchange(
 
 		line_wipe(s->in);
 		if (failed(e)) {
-			session_bad_command(s, "malformed authentication exchange");
+			broken_exchange(s, mechanism, e);
 			return false;
 		}
 		if (state == SASL_DONE)
@@ -95,16 +111,17 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 {
 	cleanup(sasl_cleanup) struct sasl *sasl = NULL;
 	struct credentials credentials = { 0 };
-	struct sasl_peer peer = {
-		.config = s->config, .query = session_query(s), .stream = s->stream
-	};
+	struct sasl_peer peer = { .config = s->config,
+		.query = session_query(s),
+		.stream = s->stream,
+		.offered = session_mechanisms(s) };
 	unsigned mechanism;
 
 	if (!args->word) {
 		list_mechanisms(s);
 		return;
 	}
-	mechanism = sasl_mechanism(args->word, session_mechanisms(s));
+	mechanism = sasl_mechanism(args->word, peer.offered);
 	if (!mechanism) {
 		if (session_passwords_allowed(s))
 			reply_err(s->out, "this mechanism is not offered here");
@@ -116,7 +133,7 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 		reply_err(s->out, "[SYS/TEMP] this mechanism does not work at the moment");
 		return;
 	}
-	if (exchange(s, sasl, args->rest, &credentials))
+	if (exchange(s, mechanism, sasl, args->rest, &credentials))
 		session_login(s, &credentials);
 	credentials_done(&credentials);
 }

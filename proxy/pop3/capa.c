@@ -4,7 +4,7 @@
 fiber_fn void cmd_capa(struct session *s, const struct command_args *args)
 {
 	unsigned mechanisms = session_mechanisms(s);
-	char names[128];
+	char names[SASL_NAMES_MAX];
 
 	(void)args;
 	reply_ok(s->out, "capability list follows");

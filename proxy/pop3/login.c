@@ -11,7 +11,7 @@
 
 const char *mechanism_name(unsigned mechanism)
 {
-	static char names[128];
+	static char names[SASL_NAMES_MAX];
 
 	return mechanism == MECH_USER ? "USER" : sasl_names(mechanism, names, sizeof(names));
 }
