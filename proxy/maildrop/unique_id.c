@@ -99,7 +99,7 @@ static void hash_name(struct unique_id *ret, const char *folder, const char *nam
 	if (folder)
 		buffer_append(&input, folder, strlen(folder) + 1);
 	buffer_append(&input, name, strlen(name));
-	SHA256((const unsigned char *)input.data + input.start, buffer_used(&input), digest);
+	SHA256((const unsigned char *)buffer_data(&input), buffer_used(&input), digest);
 	buffer_done(&input);
 	ret->text[length++] = ESCAPE;
 	ret->text[length++] = ESCAPE;

@@ -61,6 +61,11 @@ static inline size_t buffer_used(const struct buffer *b)
 {
 	return b->end - b->start;
 }
+/* The first octet in use; NULL while nothing was ever in it. */
+static inline char *buffer_data(const struct buffer *b)
+{
+	return b->data ? b->data + b->start : NULL;
+}
 /* Makes room for n more octets behind end and returns where they go; moves or grows as needed. */
 char *buffer_reserve(struct buffer *b, size_t n);
 void buffer_append(struct buffer *b, const void *data, size_t n);
