@@ -113,9 +113,11 @@ def test_an_untrusted_server_gets_no_password(imap, directory, over):
     served.gateway.wait_text("certificate")
 
 
+@pytest.mark.parametrize("server", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("over", ["starttls", "implicit"])
-def test_a_server_of_another_name_gets_no_password(imap, own_dovecot, ca, over):
-    refused(imap(server=own_dovecot(certificate=ca.issue("wrong.example")), over=over))
+def test_a_server_of_another_name_gets_no_password(imap, own_dovecot, ca, over, server):
+    stranger = own_dovecot(certificate=ca.issue("wrong.example", "127.0.0.9"))
+    refused(imap(server=stranger, over=over, tenant={"imap": {"servers": [server]}}))
 
 
 def test_verification_can_be_turned_off(imap, directory):
