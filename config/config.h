@@ -51,6 +51,9 @@ enum auth_mechanism {
 	MECH_EXTERNAL = 1 << 8,
 };
 
+/* In auth_settings.masters: every login may ask for every mailbox, the IMAP server decides. */
+#define AUTH_MASTERS_ALL "*"
+
 struct string_list {
 	const char **items;
 	size_t n;
@@ -79,6 +82,7 @@ struct auth_settings {
 	const char *users_file;
 	const char *pam_service;
 	const char *keytab_file;
+	struct string_list masters; /* logins that may open every mailbox of the tenant */
 };
 
 struct maildrop_settings {
@@ -90,6 +94,7 @@ struct maildrop_settings {
 	enum on_delete on_delete;
 	const char *trash;
 	bool exclusive;
+	bool utf8; /* UTF8 and LANG are offered, headers downgraded for who does not say UTF8 */
 	uint64_t max_messages; /* 0: all */
 	uint64_t newer_than;   /* 0: all */
 	uint64_t expire_after; /* DURATION_NEVER */

@@ -150,6 +150,9 @@ const struct key config_keys[] = {
 		.help = "The PAM service that checks the password." },
 	{ "auth.keytab_file", KEY_FILE, IN_SHARED(auth.keytab_file), "", .flags = KEY_NOT_YET,
 		.help = "Kerberos keys of this service." },
+	{ "auth.masters", KEY_TEXTS, IN_SHARED(auth.masters), "", .max = 1000,
+		.help = "Logins that may open every mailbox of the tenant by SASL authorization identity "
+			"or as a delegate; [\"*\"]: every login may ask, and the IMAP server decides." },
 
 	{ "maildrop", KEY_SECTION, SCOPE_SHARED, .help = "What of the mail store a client sees." },
 	{ "maildrop.folder", KEY_TEXT, IN_SHARED(maildrop.folder), "INBOX", 1, 1000,
@@ -170,6 +173,9 @@ const struct key config_keys[] = {
 		.help = "The folder for on_delete: trash." },
 	{ "maildrop.exclusive", KEY_BOOL, IN_SHARED(maildrop.exclusive), "false",
 		.help = "One session per maildrop; further logins get [IN-USE]." },
+	{ "maildrop.utf8", KEY_BOOL, IN_SHARED(maildrop.utf8), "false",
+		.help = "Offer UTF8 and LANG (RFC 6856); a client that does not say UTF8 gets "
+			"headers in ASCII (RFC 6858). false: every client gets headers as stored." },
 	{ "maildrop.max_messages", KEY_NUMBER, IN_SHARED(maildrop.max_messages), "0", 0, UINT32_MAX,
 		.help = "Only the newest so many; 0: all." },
 	{ "maildrop.newer_than", KEY_DURATION, IN_SHARED(maildrop.newer_than), "0d", 0, 36500 * DAY,

@@ -1,5 +1,6 @@
 /*
- * saslprep - names and passwords in the one form in which they are compared (RFC 4013), by libgsasl.
+ * saslprep - names and passwords in the one form in which they are compared (RFC 4013), by
+ * libgsasl.
  */
 #ifndef POPGATE_LOGIN_SASLPREP_H
 #define POPGATE_LOGIN_SASLPREP_H

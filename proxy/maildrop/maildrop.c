@@ -194,7 +194,8 @@ fiber_fn struct err maildrop_fetch(struct maildrop *drop, size_t number, enum fe
 
 	assert(!maildrop_marked(drop, number));
 	e = drop->backend->ops->fetch(drop->backend, &drop->messages[index], part, lines, out);
-	if (!failed(e) && part == FETCH_ALL)
+	/* A sink that wanted no more has not taken the message. */
+	if (!failed(e) && part == FETCH_ALL && !out->full)
 		bit_set(drop->retrieved, index);
 	return e;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "proxy/pop3/session_state.h"
+#include "proxy/runtime/utf8.h"
 #include "proxy/runtime/log.h"
 
 /* Says why there is no password login on this connection. */
@@ -23,6 +24,10 @@ fiber_fn static void cmd_user(struct session *s, const struct command_args *args
 		refuse_plaintext(s);
 		return;
 	}
+	if (s->utf8 && !utf8_valid(args->word, strlen(args->word))) {
+		session_bad_command(s, "this is no UTF-8");
+		return;
+	}
 	/* Known or not is never told here (MS-STANXPOP3 V0008, V0009). */
 	s->user = mem_strdup(args->word);
 	reply_ok(s->out, "password, please");
@@ -40,6 +45,7 @@ fiber_fn static void cmd_pass(struct session *s, const struct command_args *args
 	credentials =
 		credentials_of_password(MECH_USER, user, secret_new(args->rest, args->rest_length));
 	line_wipe(s->in);
+	session_prepare(s, &credentials);
 	session_login(s, &credentials);
 	credentials_done(&credentials);
 }
@@ -149,6 +155,10 @@ fiber_fn static void cmd_stls(struct session *s, const struct command_args *args
 		reply_err(s->out, "TLS is not offered here");
 		return;
 	}
+	if (s->utf8) {
+		reply_err(s->out, "after UTF8 it is too late for STLS");
+		return;
+	}
 	reply_ok(s->out, "begin TLS");
 	session_start_tls(s);
 }
@@ -171,6 +181,8 @@ const struct command authorization_commands[] = {
 	{ "PASS", ARGS_REST, cmd_pass },
 	{ "AUTH", ARGS_AUTH, cmd_auth },
 	{ "STLS", ARGS_NONE, cmd_stls },
+	{ "UTF8", ARGS_NONE, cmd_utf8 },
+	{ "LANG", ARGS_OPTIONAL_WORD, cmd_lang },
 	{ "CAPA", ARGS_NONE, cmd_capa },
 	{ "QUIT", ARGS_NONE, cmd_quit },
 	{ "APOP", ARGS_REST, cmd_apop },

@@ -22,6 +22,7 @@ struct body {
 	uint64_t octets; /* sent so far with CRLF line ends, before dot-stuffing */
 	uint64_t lines;  /* TOP: body lines still wanted */
 	double waited;   /* of reply_waited, at the start */
+	int64_t gained;  /* of octets: what a sink before this one has added to the message */
 	bool top;
 	bool in_header;  /* TOP: the empty line has not come yet */
 	bool header_cr;  /* TOP: the last piece ended in a CR that may belong to the empty line */

@@ -123,8 +123,9 @@ enum command_fault command_arguments(
 		ret->rest_length = rest.length;
 		return rest.length ? COMMAND_OK : COMMAND_ARGUMENT_MISSING;
 	case ARGS_WORD:
+	case ARGS_OPTIONAL_WORD:
 		ret->word = next_word(&rest);
-		if (!ret->word)
+		if (!ret->word && command->shape == ARGS_WORD)
 			return COMMAND_ARGUMENT_MISSING;
 		break;
 	case ARGS_AUTH:

@@ -18,6 +18,7 @@ struct session;
 enum command_shape {
 	ARGS_NONE,
 	ARGS_WORD,    /* exactly one */
+	ARGS_OPTIONAL_WORD,
 	ARGS_REST,    /* the rest of the line after one separator, spaces and all: PASS */
 	ARGS_AUTH,    /* none, a mechanism, or a mechanism and an initial response */
 	ARGS_MESSAGE, /* a number of a message that is not marked deleted */
@@ -26,7 +27,7 @@ enum command_shape {
 };
 
 struct command_args {
-	const char *word; /* ARGS_WORD, ARGS_AUTH: the mechanism or NULL */
+	const char *word; /* ARGS_WORD; ARGS_OPTIONAL_WORD, ARGS_AUTH (the mechanism): or NULL */
 	const char *rest; /* ARGS_AUTH: the initial response or NULL; ARGS_REST: the text */
 	size_t rest_length;
 	size_t message; /* 0: none was given */

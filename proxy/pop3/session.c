@@ -59,6 +59,17 @@ unsigned session_mechanisms(const struct session *s)
 	return sasl_usable(mechanisms, s->stream, session_passwords_allowed(s));
 }
 
+bool session_utf8_offered(const struct session *s)
+{
+	if (s->drop)
+		return s->tenant->maildrop.utf8;
+	for (size_t i = 0; i < s->config->n_tenants; i++)
+		if (serves_listener(&s->config->tenants[i], s->connection->listener->name) &&
+			s->config->tenants[i].maildrop.utf8)
+			return true;
+	return false;
+}
+
 /* What ended a read, as the log calls it. */
 static const char *reason_of(enum err_scope scope)
 {

@@ -35,6 +35,7 @@ struct session {
 	uint64_t started; /* uv_hrtime */
 
 	char *user; /* of the USER command just before, else NULL */
+	bool utf8;  /* the client said UTF8 */
 	uint64_t failures, bad_commands;
 	unsigned mechanism; /* of the login that succeeded */
 	char *login;        /* of the last attempt, for the log */
@@ -54,11 +55,22 @@ extern const struct command transaction_commands[];
 
 /* CAPA in both states (RFC 2449 section 5). */
 fiber_fn void cmd_capa(struct session *session, const struct command_args *args);
+/* UTF8 and, in both states, LANG (RFC 6856). */
+fiber_fn void cmd_utf8(struct session *session, const struct command_args *args);
+fiber_fn void cmd_lang(struct session *session, const struct command_args *args);
 
 /* Whether a password may come over this connection as it is now. */
 bool session_passwords_allowed(const struct session *session);
 /* The MECH_ bits some tenant of this listener takes and this connection allows. */
 unsigned session_mechanisms(const struct session *session);
+
+/* Whether UTF8 and LANG are offered: by the tenant, before the login by some tenant of this
+ * listener. */
+bool session_utf8_offered(const struct session *session);
+/* Brings the login and the password of USER and PASS into the form of RFC 6856 section 2.2, where
+ * the login's tenant has UTF8 on. What has none is refused as a wrong password would be; so is
+ * malformed UTF-8 of a client that said UTF8, whatever the tenant. */
+void session_prepare(const struct session *session, struct credentials *credentials);
 
 /* Ends the session after what has been replied. reason: static text for the log. */
 void session_close(struct session *session, const char *reason);

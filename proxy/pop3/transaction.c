@@ -6,6 +6,7 @@
 
 #include "proxy/pop3/body.h"
 #include "proxy/pop3/session_state.h"
+#include "proxy/pop3/surrogate.h"
 #include "proxy/runtime/log.h"
 #include "proxy/runtime/wait.h"
 
@@ -80,15 +81,38 @@ fiber_fn static void break_off(struct session *s, struct err e)
 	session_close(s, "the mail store broke off a message");
 }
 
+/* Pushes the message into body: by way of a header in ASCII where the client gets one. */
+fiber_fn static struct err fetch(struct session *s, const struct command_args *args,
+	enum fetch_part part, struct body *body, bool *ret_refused)
+{
+	struct surrogate surrogate;
+	struct err e;
+
+	if (s->utf8 || !s->tenant->maildrop.utf8)
+		return maildrop_fetch(s->drop, args->message, part, args->lines, &body->sink);
+	surrogate_init(&surrogate, body);
+	e = maildrop_fetch(s->drop, args->message, part, args->lines, &surrogate.sink);
+	if (!failed(e))
+		e = surrogate_finish(&surrogate);
+	*ret_refused = surrogate.refused;
+	surrogate_done(&surrogate);
+	return e;
+}
+
 /* Fetches into body and ends the response; whether the client got all of it. */
 fiber_fn static bool send_message(
 	struct session *s, const struct command_args *args, enum fetch_part part, struct body *body)
 {
 	uint64_t start = uv_hrtime(), waited;
-	struct err e = maildrop_fetch(s->drop, args->message, part, args->lines, &body->sink);
+	bool refused = false;
+	struct err e = fetch(s, args, part, body, &refused);
 
 	waited = (uint64_t)((reply_waited(s->out) - body->waited) * 1e6);
 	s->done.backend_ns += uv_hrtime() - start - waited;
+	if (!failed(e) && refused) {
+		reply_err(s->out, "[UTF8] this message needs a client that sends UTF8");
+		return false;
+	}
 	if (!failed(e)) {
 		body_finish(body);
 		return !failed(reply_error_of(s->out));
@@ -118,7 +142,7 @@ fiber_fn static void cmd_retr(struct session *s, const struct command_args *args
 	if (!send_message(s, args, FETCH_ALL, &body))
 		return;
 	s->done.retr++;
-	maildrop_measured(s->drop, args->message, body.octets);
+	maildrop_measured(s->drop, args->message, body.octets - (uint64_t)body.gained);
 	stats_tenant_add(s->tenant_stats, STAT_RETRIEVED_MESSAGES, 1);
 	stats_tenant_add(s->tenant_stats, STAT_RETRIEVED_OCTETS, body.octets);
 }
@@ -160,15 +184,16 @@ fiber_fn static void cmd_quit(struct session *s, const struct command_args *args
 }
 
 const struct command transaction_commands[] = {
-	{"STAT",    ARGS_NONE, cmd_stat },
+	{ "STAT", ARGS_NONE, cmd_stat },
 	{ "LIST", ARGS_OPTIONAL_MESSAGE, cmd_list },
-	{ "UIDL",   ARGS_OPTIONAL_MESSAGE, cmd_uidl },
+	{ "UIDL", ARGS_OPTIONAL_MESSAGE, cmd_uidl },
 	{ "RETR", ARGS_MESSAGE, cmd_retr },
-	{ "TOP",   ARGS_MESSAGE_LINES, cmd_top },
+	{ "TOP", ARGS_MESSAGE_LINES, cmd_top },
 	{ "DELE", ARGS_MESSAGE, cmd_dele },
-	{ "NOOP",   ARGS_NONE, cmd_noop },
+	{ "NOOP", ARGS_NONE, cmd_noop },
 	{ "RSET", ARGS_NONE, cmd_rset },
-	{ "CAPA",    ARGS_NONE, cmd_capa },
-	{ "QUIT",  ARGS_NONE, cmd_quit },
-	{ 0  },
+	{ "LANG", ARGS_OPTIONAL_WORD, cmd_lang },
+	{ "CAPA", ARGS_NONE, cmd_capa },
+	{ "QUIT", ARGS_NONE, cmd_quit },
+	{ 0 },
 };

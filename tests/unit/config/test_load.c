@@ -45,6 +45,7 @@ static void a_tenant_is_all_that_is_needed(void **state)
 	assert_string_equal(t->maildrop.folder, "INBOX");
 	assert_int_equal(t->maildrop.also.n, 0);
 	assert_int_equal(t->maildrop.expire_after, DURATION_NEVER);
+	assert_false(t->maildrop.utf8);
 	assert_string_equal(t->uidl.format, "decimal");
 	assert_int_equal(t->sessions_per_user, 16);
 }
@@ -76,7 +77,7 @@ static void every_type_of_value(void **state)
 		"  auth: {mechanisms: [plain, user]}\n"
 		"  maildrop: {also: [Junk, 'A b'], order: newest_first, max_messages: 5, "
 		"newer_than: 2d,\n"
-		"    exact_rfc822_size: false, on_delete: trash}\n"
+		"    exact_rfc822_size: false, on_delete: trash, utf8: true}\n"
 		"  sessions_per_user: 1\n");
 	const struct listener_config *l = &c->listeners[0];
 	const struct tenant *t = &c->tenants[0];
@@ -106,6 +107,7 @@ static void every_type_of_value(void **state)
 	assert_int_equal(t->maildrop.newer_than, 2 * DAY);
 	assert_false(t->maildrop.exact_rfc822_size);
 	assert_int_equal(t->maildrop.on_delete, DELETE_TRASH);
+	assert_true(t->maildrop.utf8);
 	assert_int_equal(t->sessions_per_user, 1);
 }
 
