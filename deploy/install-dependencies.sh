@@ -2,10 +2,10 @@
 # Installs the Debian 12 packages that a purpose needs and that are missing; with nothing missing it
 # needs neither root nor a network.
 #
-#   deploy/install-dependencies.sh [build] [test] [demo] [imap]      default: build
+#   deploy/install-dependencies.sh [build] [test] [demo] [imap] [bench]      default: build
 #
 # build: compile the gateway.  test: all of tests/run.sh.  demo: deploy/quickstart.sh.
-# imap: deploy/quickstart.sh --imap.
+# imap: deploy/quickstart.sh --imap.  bench: the peers of tests/bench/run.sh.
 set -euo pipefail
 
 # shellcheck disable=SC2034 # the groups are used by name
@@ -13,6 +13,8 @@ build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev lib
 	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev)
 demo=(curl openssl)
 imap=(dovecot-imapd)
+# shellcheck disable=SC2034
+bench=(dovecot-pop3d)
 # shellcheck disable=SC2034
 test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-ctags shellcheck
 	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git
@@ -25,12 +27,12 @@ is_installed() {
 wanted=()
 for group in "${@:-build}"; do
 	case $group in
-	build | test | demo | imap)
+	build | test | demo | imap | bench)
 		declare -n packages=$group
 		wanted+=("${packages[@]}")
 		;;
 	*)
-		echo "usage: $0 [build] [test] [demo] [imap]" >&2
+		echo "usage: $0 [build] [test] [demo] [imap] [bench]" >&2
 		exit 2
 		;;
 	esac

@@ -97,7 +97,8 @@ struct process_cost process_tree_cost(pid_t root)
 	size_t n = all ? read_all(all) : 0;
 	struct process_cost cost = { 0 };
 
-	mark_descendants(all, n, root);
+	if (root)
+		mark_descendants(all, n, root);
 	for (size_t i = 0; i < n; i++) {
 		if (!all[i].wanted)
 			continue;

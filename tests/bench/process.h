@@ -12,7 +12,7 @@ struct process_cost {
 	unsigned processes; /* living */
 };
 
-/* The cost of root and all its living descendants. */
+/* The cost of root and all its living descendants; root 0: nothing. */
 struct process_cost process_tree_cost(pid_t root);
 
 #endif
