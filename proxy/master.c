@@ -152,6 +152,18 @@ static bool start(struct master *m)
 	return true;
 }
 
+/* The session table was mapped once, for the file of the start. */
+static void stay_within_room(struct master *m, const struct config *config)
+{
+	if (config->limits.sessions > m->session_room)
+		log_warning(
+			"limits.sessions needs a restart", f_uint("until_then", m->session_room));
+	if (m->wanted > m->worker_room / 2) {
+		m->wanted = (unsigned)(m->worker_room / 2);
+		log_warning("workers needs a restart", f_uint("until_then", m->wanted));
+	}
+}
+
 static void reload(struct master *m)
 {
 	struct config_notes notes = { 0 };
@@ -168,9 +180,7 @@ static void reload(struct master *m)
 	stats_global_add(STAT_RELOADS, 1);
 	stats_extend(next.config);
 	adopt(m, &next);
-	if (next.config->limits.sessions > m->session_room)
-		log_warning(
-			"limits.sessions needs a restart", f_uint("until_then", m->session_room));
+	stay_within_room(m, next.config);
 	log_listening(&next, &old.listen);
 	generation_close(&old, &next);
 	m->generation = next;
