@@ -7,8 +7,8 @@
  * finish; if it is bad, say why and change nothing. SIGTERM, SIGINT: drain for shutdown_grace and
  * end; the second one ends at once. SIGUSR1: reserved, ignored.
  * A reload cannot raise limits.sessions beyond twice what it was at the start, nor workers beyond
- * eight times; the log says so. Where many reloads
- * leave many workers whose sessions go on, the oldest are drained.
+ * eight times; the log says so. Where many reloads leave many workers whose sessions go on, the
+ * oldest are drained.
  */
 #ifndef POPGATE_MASTER_H
 #define POPGATE_MASTER_H
