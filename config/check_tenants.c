@@ -137,6 +137,38 @@ static void check_maildir(struct loader *l, const struct block *block)
 			"without %%{domain} the same user of several domains gets the same mail");
 }
 
+static bool has_upper_case(const char *text)
+{
+	while (*text && !(*text >= 'A' && *text <= 'Z'))
+		text++;
+	return *text;
+}
+
+/* Whether the store itself is shown who asks for whose mail, and can refuse. */
+static bool store_decides(const struct block *block)
+{
+	return block_gives(block, "imap") && !*block->shared->imap.master_user;
+}
+
+static void check_masters(struct loader *l, const struct block *block)
+{
+	const struct string_list *masters = &block->shared->auth.masters;
+
+	for (size_t i = 0; i < masters->n; i++) {
+		const char *master = masters->items[i];
+
+		if (strcmp(master, AUTH_MASTERS_ALL) == 0 && !store_decides(block))
+			block_report(l, block, "auth.masters", CONFIG_ERROR,
+				"with \"*\" everybody could open every mailbox here, since no IMAP "
+				"server sees who asks; expected logins");
+		else if (l->config->login_name.lower_case && has_upper_case(master))
+			block_report(l, block, "auth.masters", CONFIG_ERROR,
+				"%s fits no login, since login_name.lower_case makes them lower "
+				"case, expected it in lower case",
+				quoted(l->scratch, master));
+	}
+}
+
 static void check_store(struct loader *l, const struct block *block)
 {
 	bool imap = block_gives(block, "imap"), maildir = block_gives(block, "maildir");
@@ -345,6 +377,7 @@ void check_tenants(struct loader *l)
 		const struct block *block = l->tenants.items[i];
 
 		check_store(l, block);
+		check_masters(l, block);
 		check_maildrop(l, block);
 		check_match(l, block);
 		check_against_earlier(l, i);

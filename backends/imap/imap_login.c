@@ -40,10 +40,10 @@ static bool is_quotable(struct text text)
 	return true;
 }
 
-/* How the server gets the login: the template filled in. */
-static const char *login_name(const struct imap *imap, struct arena *arena)
+/* How the server gets a login: the template filled in. */
+static const char *login_name(
+	const struct imap *imap, const struct account *account, struct arena *arena)
 {
-	const struct account *account = imap->account;
 	const char *const pairs[] = { "login", account->login, "user", account->user, "domain",
 		account->domain, NULL };
 
@@ -181,10 +181,24 @@ fiber_fn static struct err login_as_user(
 	return login_command(imap, login, password);
 }
 
+/* As the actor, on behalf of login. */
+fiber_fn static struct err login_as_actor(
+	struct imap *imap, struct text login, struct text actor, const struct secret *secret)
+{
+	struct text password = secret ? text_of_secret(secret) : text_of("");
+
+	if (!(imap->capabilities & IMAP_AUTH_PLAIN))
+		return err_make(ERR_PERM,
+			"%s: the server has no AUTH=PLAIN to open another's mailbox", imap->server);
+	if (!is_sendable(login) || !is_sendable(actor) || !is_sendable(password) || !password.n)
+		return err_make(ERR_AUTH, "a login or password that IMAP cannot express");
+	return authenticate_plain(imap, login, actor, password);
+}
+
 fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials *credentials)
 {
 	cleanup(arena_cleanup) struct arena *arena = arena_new();
-	struct text login = text_of(login_name(imap, arena));
+	struct text login = text_of(login_name(imap, imap->account, arena));
 	struct err e = identify(imap);
 	unsigned before = imap->capabilities;
 
@@ -194,6 +208,10 @@ fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials
 	imap->capabilities = before;
 	if (imap->settings->master_user[0])
 		e = login_as_master(imap, login);
+	else if (credentials->actor)
+		e = login_as_actor(imap, login,
+			text_of(login_name(imap, credentials->actor, arena)),
+			credentials->password);
 	else
 		e = login_as_user(imap, login, credentials->password);
 	return failed(e) ? e : imap_capabilities(imap);

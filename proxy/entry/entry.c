@@ -1,40 +1,56 @@
 #include "proxy/entry/entry.h"
 
-#include <string.h>
-
+#include "proxy/entry/authorize.h"
 #include "proxy/login/login.h"
 
-/* The tenant may not take this mechanism, and nobody acts for another: both look like a wrong
- * password, after the same work. */
-static bool is_allowed(const struct account *account, const struct credentials *credentials)
+/* Looks at the credentials, with the same work whatever is wrong. A mechanism that the tenant does
+ * not take looks like a wrong password. */
+fiber_fn static struct err verify(const struct account *actor,
+	const struct credentials *credentials, struct store_credentials *store)
 {
-	if (!(account->tenant->auth.mechanisms & credentials->mechanism))
-		return false;
-	return !*credentials->authorization ||
-	       strcmp(credentials->authorization, credentials->login) == 0;
+	struct err e;
+
+	if (actor && !(actor->tenant->auth.mechanisms & credentials->mechanism)) {
+		(void)login_verify(NULL, credentials, store);
+		return err_make(
+			ERR_AUTH, "mechanism not allowed for tenant %s", actor->tenant->name);
+	}
+	e = login_verify(actor, credentials, store);
+	if (!actor)
+		return err_make(ERR_AUTH, "no tenant serves this login");
+	return e;
 }
 
-fiber_fn static struct err open_store(const struct credentials *credentials, struct entry *entry,
-	const struct tenant **ret_tenant)
+/* Whose mail is to be opened: the actor's own, or another's. */
+static struct err find_owner(
+	const struct config *config, const struct entry_request *request, struct entry *entry)
 {
-	const struct account *account = entry->account;
+	struct route_query query = request->query;
+
+	entry->account = entry->actor;
+	if (!asks_for_another(request->credentials))
+		return ok();
+	query.login = request->credentials->authorization;
+	entry->account = route(config, &query, entry->arena, NULL, NULL);
+	return authorize(entry->actor, entry->account);
+}
+
+fiber_fn static struct err open_store(const struct config *config,
+	const struct entry_request *request, struct entry *entry, const struct tenant **ret_tenant)
+{
 	struct store_credentials store;
 	struct err e;
 
-	if (account)
-		*ret_tenant = account->tenant;
-	if (account && !is_allowed(account, credentials)) {
-		(void)login_verify(NULL, credentials, &store);
-		return err_make(ERR_AUTH,
-			"mechanism or authorization identity not allowed for tenant %s",
-			account->tenant->name);
-	}
-	e = login_verify(account, credentials, &store);
-	if (!account)
-		return err_make(ERR_AUTH, "no tenant serves this login");
-	if (failed(e))
+	entry->actor = route(config, &request->query, entry->arena, NULL, NULL);
+	if (entry->actor)
+		*ret_tenant = entry->actor->tenant;
+	if (failed(e = verify(entry->actor, request->credentials, &store)) ||
+		failed(e = find_owner(config, request, entry)))
 		return e;
-	return backend_ops_of(account->tenant)->open(account, &store, &entry->backend);
+	if (entry->account != entry->actor)
+		store.actor = entry->actor;
+	return backend_ops_of(entry->account->tenant)
+		->open(entry->account, &store, &entry->backend);
 }
 
 fiber_fn struct err entry_authenticate(const struct config *config,
@@ -44,8 +60,7 @@ fiber_fn struct err entry_authenticate(const struct config *config,
 	const struct tenant *tenant = NULL;
 	struct err e;
 
-	entry.account = route(config, &request->query, entry.arena, NULL, NULL);
-	e = open_store(request->credentials, &entry, &tenant);
+	e = open_store(config, request, &entry, &tenant);
 	if (ret_tenant)
 		*ret_tenant = tenant;
 	if (failed(e))

@@ -19,13 +19,15 @@ struct entry_request {
 };
 
 struct entry {
-	struct arena *arena; /* account and maildrop live in it */
-	const struct account *account;
+	struct arena *arena;           /* account and maildrop live in it */
+	const struct account *account; /* whose mail */
+	const struct account *actor;   /* whose credentials: the account itself, or another */
 	struct backend *backend;
 	struct maildrop *drop;
 };
 
-/* Finds the tenant, checks the password, opens the store. On success *ret is owned by the caller
+/* Finds the tenant, checks the credentials, opens the store; the mailbox of the authorization
+ * identity where authorize.h allows it. On success *ret is owned by the caller
  * (entry_close). On failure *ret stays as it was: there is nothing to close.
  * ret_tenant (may be NULL): the tenant when one matched, also on failure; for counters.
  * ERR_AUTH for everything that a wrong password could be; else as backend_ops.open. */

@@ -133,6 +133,8 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 	s->drop = s->entry.drop;
 	stats_tenant_add(s->tenant_stats, STAT_LOGINS, 1);
 	log_info("login", f_text("login", s->entry.account->login),
+		f_text("authenticated_as",
+			s->entry.actor != s->entry.account ? s->entry.actor->login : NULL),
 		f_text("tenant", s->tenant->name), f_text("address", s->connection->address),
 		f_text("mechanism", mechanism_name(mechanism)),
 		f_uint("messages", maildrop_count(s->drop)),
