@@ -22,9 +22,9 @@ static const char help[] =
 	"wrong usage.\n";
 
 static const struct option options[] = {
-	{"config", required_argument, NULL, 'c' },
-	{ "help",    no_argument, NULL, 'h' },
-	{ 0      },
+	{ "config", required_argument, NULL, 'c' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
 };
 
 int verb_serve(int argc, char **argv)
