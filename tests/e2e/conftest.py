@@ -11,7 +11,7 @@ import pytest
 
 pytest.register_assert_rewrite("support")
 
-from support import corpus
+from support import conformance, corpus
 from support.certificates import Authority
 from support.dovecot import Dovecot, tls_client
 from support.gateway import BINARY, PASSWORD, Gateway, free_port, merge
@@ -28,6 +28,8 @@ def pytest_configure(config):
     # The gateway's sanitizers must speak up, and must not be told otherwise from outside.
     os.environ["ASAN_OPTIONS"] = "detect_stack_use_after_return=0:strict_string_checks=1"
     os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(conformance.Record(config))
 
 
 @pytest.fixture(scope="session")
