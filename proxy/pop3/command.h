@@ -17,7 +17,7 @@ struct session;
 
 enum command_shape {
 	ARGS_NONE,
-	ARGS_WORD,    /* exactly one */
+	ARGS_WORD, /* exactly one */
 	ARGS_OPTIONAL_WORD,
 	ARGS_REST,    /* the rest of the line after one separator, spaces and all: PASS */
 	ARGS_AUTH,    /* none, a mechanism, or a mechanism and an initial response */

@@ -86,16 +86,23 @@ static size_t field_length(struct text header)
 	return n;
 }
 
-/* The name before the colon; empty when the line is no field. */
-static struct text name_of(struct text field)
+/* Takes the name and the colon away from field; none and an empty name when the line is no field. */
+static struct text take_name(struct text *field)
 {
-	size_t n = 0;
+	struct text name = { field->at, 0 };
+	size_t n;
 
-	while (n < field.n && field.at[n] > ' ' && field.at[n] < 0x7f && field.at[n] != ':')
-		n++;
-	if (n == field.n || field.at[n] != ':')
-		n = 0;
-	return (struct text){ field.at, n };
+	while (name.n < field->n && name.at[name.n] > ' ' && name.at[name.n] < 0x7f &&
+		name.at[name.n] != ':')
+		name.n++;
+	/* Once there could be spaces before the colon (RFC 5322 section 4.5). */
+	for (n = name.n; n < field->n && (field->at[n] == ' ' || field->at[n] == '\t'); n++)
+		;
+	if (name.n && n < field->n && field->at[n] == ':')
+		*field = text_from(*field, n + 1);
+	else
+		name.n = 0;
+	return name;
 }
 
 /* Appends the value without line ends, a space for each fold. */
@@ -137,12 +144,12 @@ static bool write_value(struct header_field *field, enum syntax syntax, struct t
 
 static void downgrade_field(struct text text, struct buffer *out)
 {
-	struct text name = name_of(text);
+	struct text name = take_name(&text);
 	size_t before = buffer_used(out);
 	struct header_field field;
 	struct buffer value = { 0 };
 
-	unfold(text_from(text, name.n ? name.n + 1 : 0), &value);
+	unfold(text, &value);
 	field_begin(&field, out, name);
 	if (write_value(&field, syntax_of(name),
 		    (struct text){ value.data + value.start, buffer_used(&value) }))

@@ -10,14 +10,15 @@
 #include "proxy/pop3/command.h"
 
 static const struct command table[] = {
-	{"STAT",  ARGS_NONE, NULL },
-	{ "USER",   ARGS_WORD, NULL },
+	{ "STAT", ARGS_NONE, NULL },
+	{ "USER", ARGS_WORD, NULL },
+	{ "LANG", ARGS_OPTIONAL_WORD, NULL },
 	{ "PASS", ARGS_REST, NULL },
-	{ "AUTH",   ARGS_AUTH, NULL },
+	{ "AUTH", ARGS_AUTH, NULL },
 	{ "RETR", ARGS_MESSAGE, NULL },
-	{ "LIST",   ARGS_OPTIONAL_MESSAGE, NULL },
+	{ "LIST", ARGS_OPTIONAL_MESSAGE, NULL },
 	{ "TOP", ARGS_MESSAGE_LINES, NULL },
-	{ 0  },
+	{ 0 },
 };
 
 struct parsed {
@@ -98,6 +99,11 @@ static void counts_of_arguments_are_checked(void **state)
 	assert_int_equal(parse("USER").fault, COMMAND_ARGUMENT_MISSING);
 	assert_int_equal(parse("USER a b").fault, COMMAND_ARGUMENT_EXCESS);
 	assert_int_equal(parse("PASS").fault, COMMAND_ARGUMENT_MISSING);
+	assert_int_equal(parse("LANG").fault, COMMAND_OK);
+	assert_null(parse("LANG ").args.word);
+	assert_string_equal(parse("LANG  en").args.word, "en");
+	assert_int_equal(parse("LANG en de").fault, COMMAND_ARGUMENT_EXCESS);
+	assert_int_equal(parse("LANG \xc3\xbc").fault, COMMAND_GARBAGE);
 }
 
 static void numbers_are_plain_decimal_within_64_bits(void **state)
