@@ -9,7 +9,7 @@
 #include <argon2.h>
 #include <openssl/crypto.h>
 
-#include "proxy/login/pool.h"
+#include "proxy/runtime/pool.h"
 #include "proxy/runtime/wait.h"
 
 _Static_assert(HASH_MAX == CRYPT_OUTPUT_SIZE, "crypt(3) output fits");

@@ -8,8 +8,8 @@
 
 #include <security/pam_appl.h>
 
-#include "proxy/login/pool.h"
 #include "proxy/runtime/mem.h"
+#include "proxy/runtime/pool.h"
 #include "proxy/runtime/wait.h"
 
 struct pam_job {

@@ -1,4 +1,4 @@
-#include "proxy/login/pool.h"
+#include "proxy/runtime/pool.h"
 
 #include <stdlib.h>
 
