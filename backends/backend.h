@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backends/quota.h"
 #include "backends/sink.h"
 #include "config/config.h"
 #include "proxy/runtime/mem.h"
@@ -28,6 +29,7 @@ struct account {
 	const char
 		*folder; /* the mailbox that is the maildrop: tenant's, or the login's own choice */
 	const char *client_address; /* numeric, for logs and IMAP ID */
+	bool ask_quota;             /* wanted although no setting of the tenant needs it */
 };
 
 /* One message of a listing. Folder 0 is account->folder, 1… are maildrop.also in order. */
@@ -47,6 +49,9 @@ struct backend_listing {
 	struct backend_message
 		*messages; /* per folder in ascending UID (IMAP) or arrival, then name */
 	size_t n;
+	/* Of the account's folder 0. A store that has to be asked for it by a round trip of its own
+	 * (IMAP) is asked only for maildrop.quota_warning or account->ask_quota. */
+	struct backend_quota quota;
 };
 
 enum fetch_part {

@@ -21,6 +21,7 @@ enum imap_capability {
 	IMAP_ID = 1 << 4,
 	IMAP_UIDPLUS = 1 << 5,
 	IMAP_MOVE = 1 << 6,
+	IMAP_QUOTA = 1 << 7,
 };
 
 /* What a command was for: what a NO without a code that we know means. */
@@ -117,6 +118,12 @@ const char *imap_folder_name(const struct imap *imap, size_t folder);
 size_t imap_folder_count(const struct imap *imap);
 /* SELECTs it unless it is selected. */
 fiber_fn struct err imap_select(struct imap *imap, size_t folder);
+
+/* imap_quota.c */
+
+/* Asks for the quota of folder 0 where the server has QUOTA. One that will not tell is no error:
+ * *ret stays as it was. */
+fiber_fn struct err imap_quota(struct imap *imap, struct backend_quota *ret);
 
 /* The operations. */
 fiber_fn struct err imap_list(

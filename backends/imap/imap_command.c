@@ -115,6 +115,7 @@ static unsigned capability_bit(const struct mailimap_capability *capability)
 		{ "ID", IMAP_ID },
 		{ "UIDPLUS", IMAP_UIDPLUS },
 		{ "MOVE", IMAP_MOVE },
+		{ "QUOTA", IMAP_QUOTA },
 	};
 	const char *name = capability->cap_data.cap_name;
 

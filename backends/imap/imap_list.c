@@ -213,20 +213,28 @@ fiber_fn static struct err list_folders(struct imap *imap, struct lister *l)
 	return ok();
 }
 
+static bool wants_quota(const struct account *account)
+{
+	return account->ask_quota || account->tenant->maildrop.quota_warning > 0;
+}
+
 fiber_fn struct err imap_list(
 	struct backend *backend, struct arena *mem, struct backend_listing *ret)
 {
 	struct imap *imap = (struct imap *)backend;
 	struct lister l = { .consumer.attributes = on_listed, .error = ok() };
+	struct backend_quota quota = { 0 };
 	struct err e = list_folders(imap, &l);
 	struct backend_message *messages;
 
+	if (!failed(e) && wants_quota(imap->account))
+		e = imap_quota(imap, &quota);
 	if (!failed(e)) {
 		messages = arena_zalloc(mem, l.n, sizeof(*messages));
 		if (l.n > 0)
 			memcpy(messages, l.messages, l.n * sizeof(*messages));
 		imap->messages = messages;
-		*ret = (struct backend_listing){ .messages = messages, .n = l.n };
+		*ret = (struct backend_listing){ .messages = messages, .n = l.n, .quota = quota };
 	}
 	free(l.messages);
 	return e;

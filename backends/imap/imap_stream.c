@@ -89,6 +89,8 @@ static struct err judge(struct imap_stream *s, size_t n)
 		remember(s->status, line, n);
 	else if (first && s->answer.kind == ANSWER_BYE)
 		remember(s->bye, line, n);
+	else if (s->quota && s->answer.kind == ANSWER_IGNORED)
+		imap_quota_line(s->quota, line, n, first);
 	s->ready = n;
 	return ok();
 }

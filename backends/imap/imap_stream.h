@@ -16,6 +16,7 @@
 #include <libetpan/libetpan.h>
 
 #include "backends/imap/imap_answer.h"
+#include "backends/imap/imap_quota.h"
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/stream.h"
 
@@ -37,6 +38,7 @@ struct imap_stream {
 	bool body_wanted;              /* a literal may be a message body */
 	unsigned bodies;               /* such literals in this answer */
 	uint64_t body_octets;          /* and their octets */
+	struct imap_quota *quota;      /* where QUOTA answers are told; NULL: nobody asked */
 	char status[IMAP_WORDS_MAX];   /* the last tagged line, cut; "" before it came */
 	char bye[IMAP_WORDS_MAX];      /* a BYE line, cut; "" when none came */
 };

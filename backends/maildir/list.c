@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backends/maildir/locate.h"
+#include "backends/maildir/quota.h"
 #include "backends/maildir/sizes.h"
 #include "proxy/runtime/wait.h"
 
@@ -17,6 +18,7 @@ struct listing {
 	size_t names_size;
 	size_t *todo; /* what must be looked at, beyond the name */
 	size_t n_todo;
+	struct backend_quota quota;
 	struct err e;
 };
 
@@ -119,6 +121,7 @@ static void scan_job(void *arg)
 		}
 		maildir_scan_done(&l->scans[folder]);
 	}
+	l->quota = maildir_quota_read(l->maildir->root);
 }
 
 static int compare_messages(const void *pa, const void *pb)
@@ -188,6 +191,7 @@ fiber_fn struct err maildir_list(
 	if (!failed(e)) {
 		m->messages = ret->messages = l.messages;
 		m->n_messages = ret->n = l.n;
+		ret->quota = l.quota;
 	}
 	listing_done(&l);
 	return e;

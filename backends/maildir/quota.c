@@ -1,27 +1,124 @@
 #include "backends/maildir/quota.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "backends/maildir/dirs.h"
 
+/* From here on whoever reads the file next counts anew. */
 #define MAILDIRSIZE_MAX 5120
+/* Nor do others let it grow far beyond that. */
+#define READ_MAX ((off_t)16 * MAILDIRSIZE_MAX)
+
+/* A descriptor of the maildirsize file, or -1. */
+static int open_file(const char *root, int flags, struct stat *st)
+{
+	cleanup(fd_cleanup) int root_fd = -1;
+	cleanup(fd_cleanup) int fd = -1;
+
+	if (maildir_open_root(root, &root_fd) != 0)
+		return -1;
+	fd = openat(root_fd, "maildirsize", flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, st) < 0 || !S_ISREG(st->st_mode))
+		return -1;
+	return fd_take(&fd);
+}
+
+/* The file's text, or NULL. The caller frees it. */
+static char *read_file(const char *root)
+{
+	struct stat st;
+	cleanup(fd_cleanup) int fd = open_file(root, O_RDONLY, &st);
+	cleanup(free_cleanup) char *text = NULL;
+	size_t used = 0;
+	ssize_t n;
+
+	if (fd < 0 || st.st_size > READ_MAX)
+		return NULL;
+	text = mem_zalloc((size_t)st.st_size + 1, 1);
+	/* What is appended meanwhile has its turn at the next login. */
+	while (used < (size_t)st.st_size &&
+		(n = read(fd, text + used, (size_t)st.st_size - used)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+	return steal(text);
+}
+
+/* "1000000S,1000C": takes what it knows, in any order. */
+static bool parse_limits(char *line, struct backend_quota *quota)
+{
+	for (char *word; (word = strsep(&line, ","));) {
+		char *end;
+		uint64_t limit = strtoull(word, &end, 10);
+
+		if (*word < '0' || *word > '9' || *end == '\0' || end[1] != '\0')
+			return false;
+		if (*end == 'S')
+			quota->limit_octets = limit;
+		else if (*end == 'C')
+			quota->limit_messages = limit;
+	}
+	return true;
+}
+
+/* "-5 -1" */
+static bool add_change(const char *line, int64_t *octets, int64_t *messages)
+{
+	char *end;
+	long long change;
+
+	errno = 0;
+	change = strtoll(line, &end, 10);
+	if (end == line || *end != ' ' || __builtin_add_overflow(*octets, change, octets))
+		return false;
+	line = end;
+	change = strtoll(line, &end, 10);
+	if (end == line || __builtin_add_overflow(*messages, change, messages))
+		return false;
+	return errno == 0 && end[strspn(end, " \r")] == '\0';
+}
+
+static bool parse(char *text, struct backend_quota *quota)
+{
+	int64_t octets = 0, messages = 0;
+	char *line = strsep(&text, "\n");
+
+	if (!parse_limits(line, quota))
+		return false;
+	while ((line = strsep(&text, "\n")))
+		if (*line && !add_change(line, &octets, &messages))
+			return false;
+	/* Estimates of several writers may add up to less than nothing. */
+	quota->used_octets = octets > 0 ? (uint64_t)octets : 0;
+	quota->used_messages = messages > 0 ? (uint64_t)messages : 0;
+	return true;
+}
+
+struct backend_quota maildir_quota_read(const char *root)
+{
+	cleanup(free_cleanup) char *text = read_file(root);
+	struct backend_quota quota = { 0 };
+
+	if (!text || !parse(text, &quota))
+		return (struct backend_quota){ 0 };
+	return quota;
+}
 
 void maildir_quota_removed(const char *root, uint64_t octets, size_t messages)
 {
-	cleanup(fd_cleanup) int root_fd = -1;
 	cleanup(fd_cleanup) int fd = -1;
 	struct stat st;
 	char line[64];
 	int n;
 
-	if (messages == 0 || maildir_open_root(root, &root_fd) != 0)
-		return;
-	fd = openat(
-		root_fd, "maildirsize", O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size >= MAILDIRSIZE_MAX)
+	if (messages > 0)
+		fd = open_file(root, O_WRONLY | O_APPEND, &st);
+	if (fd < 0 || st.st_size >= MAILDIRSIZE_MAX)
 		return;
 	n = snprintf(line, sizeof line, "-%" PRIu64 " -%zu\n", octets, messages);
 	if (write(fd, line, (size_t)n) < 0)

@@ -1,5 +1,9 @@
 /*
- * quota - what a writer of a Maildir++ with quota owes: a line in maildirsize for what it removed.
+ * quota - the maildirsize file of a Maildir++ with quota: its limits and what they are held
+ * against.
+ *
+ * The first line holds the limits ("1000000S,1000C": octets, messages); each further one a change
+ * of both sums ("octets messages"). Its writers begin it anew from time to time.
  */
 #ifndef POPGATE_MAILDIR_QUOTA_H
 #define POPGATE_MAILDIR_QUOTA_H
@@ -7,9 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Appends "-octets -messages" to the maildirsize of the Maildir at root, if there is one and it is
- * below the 5120 octets from which on whoever reads it next counts anew. Failing is no error: the
- * file is an estimate that its readers renew. Blocks. */
+#include "backends/quota.h"
+
+/* What maildirsize of the Maildir at root says. Without it, or where it makes no sense, nothing is
+ * known. Blocks. */
+struct backend_quota maildir_quota_read(const char *root);
+
+/* What a writer owes: appends "-octets -messages" to the maildirsize of the Maildir at root, if
+ * there is one and it is below the 5120 octets from which on whoever reads it next counts anew.
+ * Failing is no error: the file is an estimate that its readers renew. Blocks. */
 void maildir_quota_removed(const char *root, uint64_t octets, size_t messages);
 
 #endif
