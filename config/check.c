@@ -69,6 +69,26 @@ static bool any_safe_mechanism(const struct config *config)
 	return false;
 }
 
+static void check_listener_authorities(struct loader *l, size_t index)
+{
+	const struct listener_config *listener = &l->config->listeners[index];
+	const struct block *block = l->listeners.items[index];
+	struct tls_context *context = NULL;
+	struct err e;
+
+	if (!*listener->ca_file)
+		return;
+	if (listener->tls == TLS_NONE)
+		block_report(l, block, "ca_file", CONFIG_ERROR,
+			"there are no client certificates without TLS, expected tls: starttls or "
+			"implicit");
+	e = tls_client_new(listener->ca_file, true, NULL, NULL, &context);
+	tls_context_free(context);
+	if (failed(e))
+		block_report(l, block, "ca_file", CONFIG_ERROR,
+			"%s, expected a PEM file of certificates", e.detail);
+}
+
 static void check_listener_tls(struct loader *l, size_t index)
 {
 	const struct listener_config *listener = &l->config->listeners[index];
@@ -185,6 +205,7 @@ void check_config(struct loader *l)
 		check_listener_name(l, i);
 		check_listener_addresses(l, i);
 		check_listener_tls(l, i);
+		check_listener_authorities(l, i);
 	}
 	check_certificates(l);
 	check_login_name(l);

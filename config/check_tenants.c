@@ -91,6 +91,11 @@ static void check_imap(struct loader *l, const struct block *block)
 {
 	const struct imap_settings *imap = &block->shared->imap;
 
+	if (*imap->delegate_folder && block->shared->maildrop.also.n > 0)
+		block_report(l, block, "imap.delegate_folder", CONFIG_ERROR,
+			"the folders of maildrop.also would be the delegate's own, expected only "
+			"one "
+			"of the two keys");
 	check_master(l, block);
 	check_imap_files(l, block);
 	if (imap->tls != TLS_IMPLICIT && imap->port == IMAPS_PORT)
@@ -124,7 +129,8 @@ static void check_maildir(struct loader *l, const struct block *block)
 	const struct tenant *tenant = block->shared;
 	const char *path = tenant->maildir.path;
 
-	if (!has_password_source(l, block))
+	if (!has_password_source(l, block) &&
+		(tenant->auth.mechanisms & PASSWORD_MECHANISMS))
 		block_report(l, block, "maildir", CONFIG_ERROR,
 			"nobody checks passwords, expected auth.users_file or auth.pam_service");
 	if (!*path || template_uses(path, "login"))
@@ -378,6 +384,7 @@ void check_tenants(struct loader *l)
 
 		check_store(l, block);
 		check_masters(l, block);
+		check_proofs(l, block);
 		check_maildrop(l, block);
 		check_match(l, block);
 		check_against_earlier(l, i);

@@ -24,6 +24,7 @@
 #define WORKERS_AUTO   0
 
 enum tls_mode { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
+enum certificate_login { CERTIFICATE_EMAIL_OR_CN, CERTIFICATE_EMAIL, CERTIFICATE_CN };
 enum maildrop_order { ORDER_OLDEST_FIRST, ORDER_NEWEST_FIRST };
 enum on_delete { DELETE_EXPUNGE, DELETE_TRASH, DELETE_HIDE, DELETE_IGNORE };
 enum folder_layout { LAYOUT_MAILDIRPP, LAYOUT_FS };
@@ -49,6 +50,7 @@ enum auth_mechanism {
 	MECH_XOAUTH2 = 1 << 6,
 	MECH_OAUTHBEARER = 1 << 7,
 	MECH_EXTERNAL = 1 << 8,
+	MECH_SCRAM_SHA_256_PLUS = 1 << 9, /* goes with MECH_SCRAM_SHA_256, where TLS allows it */
 };
 
 /* In auth_settings.masters: every login may ask for every mailbox, the IMAP server decides. */
@@ -74,6 +76,8 @@ struct listener_config {
 	enum tls_mode tls;
 	bool plaintext_login;
 	enum tls_version minimum_tls;
+	const char *ca_file; /* whose client certificates count; "": none are asked for */
+	enum certificate_login certificate_login;
 	struct network_list proxy_protocol_from;
 };
 
@@ -82,6 +86,9 @@ struct auth_settings {
 	const char *users_file;
 	const char *pam_service;
 	const char *keytab_file;
+	struct string_list realms; /* of Kerberos; empty: that of the key */
+	const char *login_domain;  /* of what Kerberos and NTLM prove; "" as proved.h says */
+	const char *ntlm_users_file;
 	struct string_list masters; /* logins that may open every mailbox of the tenant */
 };
 
@@ -122,6 +129,7 @@ struct imap_settings {
 	bool verify;
 	const char *client_certificate, *client_key;
 	const char *login; /* template */
+	const char *delegate_folder; /* template; "": the owner's account is opened instead */
 	const char *master_user, *master_password_file;
 	struct secret *master_password; /* read at load; NULL without master_user */
 	uint64_t connect_timeout, command_timeout, keep_warm;

@@ -24,12 +24,23 @@ static const struct choice tls_modes[] = { { "none", TLS_NONE }, { "starttls", T
 	{ "implicit", TLS_IMPLICIT }, { 0 } };
 static const struct choice tls_versions[] = { { "1.0", TLS_V1_0 }, { "1.1", TLS_V1_1 },
 	{ "1.2", TLS_V1_2 }, { "1.3", TLS_V1_3 }, { 0 } };
+static const struct choice certificate_logins[] = { { "email_or_cn", CERTIFICATE_EMAIL_OR_CN },
+	{ "email", CERTIFICATE_EMAIL }, { "cn", CERTIFICATE_CN }, { 0 } };
+/* Accepted and without effect in a build that left them out. */
+#ifdef POPGATE_GSSAPI
+#define WITHOUT_GSSAPI      false
+#define WITHOUT_GSSAPI_FLAG 0
+#else
+#define WITHOUT_GSSAPI      true
+#define WITHOUT_GSSAPI_FLAG KEY_NOT_YET
+#endif
 static const struct choice mechanisms[] = { { "user", MECH_USER }, { "plain", MECH_PLAIN },
-	{ "login", MECH_LOGIN }, { "scram-sha-256", MECH_SCRAM_SHA_256, .not_yet = true },
-	{ "gssapi", MECH_GSSAPI, .not_yet = true }, { "ntlm", MECH_NTLM, .not_yet = true },
+	{ "login", MECH_LOGIN }, { "scram-sha-256", MECH_SCRAM_SHA_256 | MECH_SCRAM_SHA_256_PLUS },
+	{ "gssapi", MECH_GSSAPI, .not_yet = WITHOUT_GSSAPI },
+	{ "ntlm", MECH_NTLM, .not_yet = WITHOUT_GSSAPI },
 	{ "xoauth2", MECH_XOAUTH2, .not_yet = true },
 	{ "oauthbearer", MECH_OAUTHBEARER, .not_yet = true },
-	{ "external", MECH_EXTERNAL, .not_yet = true }, { 0 } };
+	{ "external", MECH_EXTERNAL }, { 0 } };
 static const struct choice orders[] = { { "oldest_first", ORDER_OLDEST_FIRST },
 	{ "newest_first", ORDER_NEWEST_FIRST }, { 0 } };
 static const struct choice deletions[] = { { "expunge", DELETE_EXPUNGE }, { "trash", DELETE_TRASH },
@@ -86,6 +97,13 @@ const struct key config_keys[] = {
 		.help = "Whether passwords may come without TLS." },
 	{ "minimum_tls", KEY_CHOICE, IN_LISTENER(minimum_tls), "1.2", .choices = tls_versions,
 		.help = "1.0 and 1.1 also lower the security level, for old devices." },
+	{ "ca_file", KEY_FILE, IN_LISTENER(ca_file), "",
+		.help = "PEM file of authorities; clients are asked for a certificate of theirs, which "
+			"EXTERNAL logs in by. A client without one may come in too." },
+	{ "certificate_login", KEY_CHOICE, IN_LISTENER(certificate_login), "email_or_cn",
+		.choices = certificate_logins,
+		.help = "What in a client's certificate is its login: the first e-mail address of "
+			"subjectAltName, the subject's CN, or the one, else the other." },
 	{ "proxy_protocol_from", KEY_NETWORKS, IN_LISTENER(proxy_protocol_from), "",
 		.help = "Networks that must send a PROXY v1 or v2 header, and are believed." },
 
@@ -135,7 +153,7 @@ const struct key config_keys[] = {
 		.help = "Any of these characters stands for @; the last one in a login divides it." },
 	{ "login_name.default_domain", KEY_DOMAIN, IN_CONFIG(login_name.default_domain), "",
 		.help = "The domain of a login without one." },
-	{ "login_name.delegate", KEY_BOOL, IN_CONFIG(login_name.delegate), "false", .flags = KEY_NOT_YET,
+	{ "login_name.delegate", KEY_BOOL, IN_CONFIG(login_name.delegate), "false",
 		.help = "Accept domain/user/mailbox and user/mailbox (MS-OXPOP3)." },
 	{ "login_name.folder_separator", KEY_TEXT, IN_CONFIG(login_name.folder_separator), "", .max = 4,
 		.help = "E.g. \"+\": user+folder@domain opens that folder." },
@@ -148,8 +166,21 @@ const struct key config_keys[] = {
 			"the password." },
 	{ "auth.pam_service", KEY_TEXT, IN_SHARED(auth.pam_service), "", .max = 64,
 		.help = "The PAM service that checks the password." },
-	{ "auth.keytab_file", KEY_FILE, IN_SHARED(auth.keytab_file), "", .flags = KEY_NOT_YET,
-		.help = "Kerberos keys of this service." },
+	{ "auth.keytab_file", KEY_FILE, IN_SHARED(auth.keytab_file), "",
+		.flags = WITHOUT_GSSAPI_FLAG,
+		.help = "Kerberos keys of this service, pop/host@REALM, for gssapi; any pop/… key of it "
+			"is taken. Workers read it." },
+	{ "auth.realms", KEY_TEXTS, IN_SHARED(auth.realms), "", .max = 100,
+		.flags = WITHOUT_GSSAPI_FLAG,
+		.help = "Kerberos realms whose users may log in; empty: that of the key." },
+	{ "auth.login_domain", KEY_DOMAIN, IN_SHARED(auth.login_domain), "",
+		.flags = WITHOUT_GSSAPI_FLAG,
+		.help = "The domain of the logins that gssapi and ntlm prove; empty: gssapi: the realm "
+			"in lower case; ntlm: none." },
+	{ "auth.ntlm_users_file", KEY_FILE, IN_SHARED(auth.ntlm_users_file), "",
+		.flags = WITHOUT_GSSAPI_FLAG,
+		.help = "What ntlm checks against, lines of DOMAIN:user:password or of smbpasswd(5). "
+			"Workers read it." },
 	{ "auth.masters", KEY_TEXTS, IN_SHARED(auth.masters), "", .max = 1000,
 		.help = "Logins that may open every mailbox of the tenant by SASL authorization identity "
 			"or as a delegate; [\"*\"]: every login may ask, and the IMAP server decides." },
@@ -233,6 +264,10 @@ const struct key config_keys[] = {
 	{ "imap.client_key", KEY_FILE, IN_TENANT(imap.client_key), "", .help = "Its private key." },
 	{ "imap.login", KEY_TEMPLATE, IN_TENANT(imap.login), "%{login}", 1, 1000, login_names,
 		.help = "What the server gets as user name." },
+	{ "imap.delegate_folder", KEY_TEMPLATE, IN_TENANT(imap.delegate_folder), "", 0, 1000, login_names,
+		.help = "Where a delegate finds another's mailbox among his own folders, such as "
+			"shared/%{user}, the names being the owner's; empty: the owner's account is entered "
+			"by authorization identity." },
 	{ "imap.master_user", KEY_TEXT, IN_TENANT(imap.master_user), "", .max = 1000,
 		.help = "Log in by SASL PLAIN with this identity on behalf of the user; the gateway then "
 			"has to check passwords itself." },

@@ -1,7 +1,10 @@
 #include "proxy/entry/entry.h"
 
+#include <string.h>
+
 #include "proxy/entry/authorize.h"
 #include "proxy/login/login.h"
+#include "proxy/routing/delegate.h"
 
 /* Looks at the credentials, with the same work whatever is wrong. A mechanism that the tenant does
  * not take looks like a wrong password. */
@@ -21,33 +24,79 @@ fiber_fn static struct err verify(const struct account *actor,
 	return e;
 }
 
-/* Whose mail is to be opened: the actor's own, or another's. */
-static struct err find_owner(
-	const struct config *config, const struct entry_request *request, struct entry *entry)
+/* Who logs in, and whose mailbox is meant: by the authorization identity, or by the form of the
+ * login; NULL for his own. */
+static struct delegate read_claim(
+	const struct config *config, const struct entry_request *request, struct arena *arena)
 {
+	struct delegate claim = { request->query.login, NULL };
+
+	if (asks_for_another(request->credentials))
+		claim.owner = request->credentials->authorization;
+	else
+		(void)delegate_parse(&config->login_name, request->query.login, arena, &claim);
+	return claim;
+}
+
+bool entry_for_another(const struct config *config, const struct entry_request *request)
+{
+	struct arena *arena = arena_new();
+	bool another = read_claim(config, request, arena).owner != NULL;
+
+	arena_free(arena);
+	return another;
+}
+
+/* The owner's mailbox as a folder that the actor sees in his own tree; the server's ACL decides. */
+static const struct account *shared_folder(
+	const struct account *actor, const struct account *owner, struct arena *arena)
+{
+	struct account *account = arena_alloc(arena, sizeof(*account));
+	const char *const pairs[] = { "login", owner->login, "user", owner->user, "domain",
+		owner->domain, NULL };
+
+	*account = *actor;
+	account->folder = template_fill(arena, actor->tenant->imap.delegate_folder, pairs);
+	return account;
+}
+
+/* Whose mail is to be opened: the actor's own, or another's. */
+static struct err find_mailbox(const struct config *config, const struct entry_request *request,
+	const char *owner_login, struct entry *entry)
+{
+	const struct account *actor = entry->actor, *owner;
 	struct route_query query = request->query;
 
-	entry->account = entry->actor;
-	if (!asks_for_another(request->credentials))
+	entry->account = actor;
+	if (!owner_login)
 		return ok();
-	query.login = request->credentials->authorization;
-	entry->account = route(config, &query, entry->arena, NULL, NULL);
-	return authorize(entry->actor, entry->account);
+	query.login = owner_login;
+	owner = route(config, &query, entry->arena, NULL, NULL);
+	if (owner && owner->tenant == actor->tenant && actor->tenant->store == STORE_IMAP &&
+		*actor->tenant->imap.delegate_folder) {
+		entry->account = shared_folder(actor, owner, entry->arena);
+		return ok();
+	}
+	entry->account = owner;
+	return authorize(actor, owner);
 }
 
 fiber_fn static struct err open_store(const struct config *config,
 	const struct entry_request *request, struct entry *entry, const struct tenant **ret_tenant)
 {
+	struct delegate claim = read_claim(config, request, entry->arena);
+	struct route_query query = request->query;
 	struct store_credentials store;
 	struct err e;
 
-	entry->actor = route(config, &request->query, entry->arena, NULL, NULL);
+	query.login = claim.actor;
+	entry->actor = route(config, &query, entry->arena, NULL, NULL);
 	if (entry->actor)
 		*ret_tenant = entry->actor->tenant;
 	if (failed(e = verify(entry->actor, request->credentials, &store)) ||
-		failed(e = find_owner(config, request, entry)))
+		failed(e = find_mailbox(config, request, claim.owner, entry)))
 		return e;
-	if (entry->account != entry->actor)
+	if (strcmp(entry->account->login, entry->actor->login) != 0)
 		store.actor = entry->actor;
 	return backend_ops_of(entry->account->tenant)
 		->open(entry->account, &store, &entry->backend);

@@ -26,6 +26,9 @@ struct entry {
 	struct maildrop *drop;
 };
 
+/* Whether the request, by its form, asks for another's mailbox than the login's own. */
+bool entry_for_another(const struct config *config, const struct entry_request *request);
+
 /* Finds the tenant, checks the credentials, opens the store; the mailbox of the authorization
  * identity where authorize.h allows it. On success *ret is owned by the caller
  * (entry_close). On failure *ret stays as it was: there is nothing to close.

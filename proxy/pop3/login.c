@@ -28,6 +28,18 @@ fiber_fn static bool hold_back(struct session *s, uint64_t started, uint64_t del
 	return true;
 }
 
+/* What the client is told. Whether it asked for another's mailbox it knows itself; whether that one
+ * exists it does not learn. */
+static const char *refusal_text(const struct session *s, enum err_scope scope)
+{
+	if (s->for_another && scope == ERR_AUTH)
+		return "[AUTH] login failed: wrong user name or password, or no right to that "
+		       "mailbox";
+	if (s->for_another && scope == ERR_PERM)
+		return "[SYS/PERM] this login may not open that mailbox";
+	return reply_text_for(scope);
+}
+
 fiber_fn static void refused(struct session *s, uint64_t started, struct err e)
 {
 	const struct limit_settings *limits = &s->config->limits;
@@ -37,10 +49,10 @@ fiber_fn static void refused(struct session *s, uint64_t started, struct err e)
 	if (!hold_back(s, started, delay))
 		return;
 	if (s->failures >= limits->login_failures) {
-		reply_err(s->out, "%s, closing the connection", reply_text_for(ERR_AUTH));
+		reply_err(s->out, "%s, closing the connection", refusal_text(s, ERR_AUTH));
 		session_close(s, "too many failed logins");
 	} else {
-		reply_err(s->out, "%s", reply_text_for(e.scope));
+		reply_err(s->out, "%s", refusal_text(s, e.scope));
 	}
 }
 
@@ -64,7 +76,7 @@ fiber_fn static void failed_login(
 	}
 	if (s->tenant_stats && e.scope != ERR_IN_USE)
 		stats_tenant_add(s->tenant_stats, STAT_BACKEND_ERRORS, 1);
-	reply_err(s->out, "%s", reply_text_for(e.scope));
+	reply_err(s->out, "%s", refusal_text(s, e.scope));
 }
 
 /* Binds the session to its user, so that limits count it, then takes the snapshot. */
@@ -117,6 +129,7 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 	request.query.login = login;
 	free(s->login);
 	s->login = mem_strdup(login);
+	s->for_another = entry_for_another(s->config, &request);
 	session_table_state(s->connection->slot, SESSION_LOGGING_IN);
 	if (throttle_refused(&s->config->limits, s->connection->address))
 		e = err_make(ERR_AUTH, "too many failures from this address");
@@ -133,8 +146,7 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 	s->drop = s->entry.drop;
 	stats_tenant_add(s->tenant_stats, STAT_LOGINS, 1);
 	log_info("login", f_text("login", s->entry.account->login),
-		f_text("authenticated_as",
-			s->entry.actor != s->entry.account ? s->entry.actor->login : NULL),
+		f_text("authenticated_as", s->for_another ? s->entry.actor->login : NULL),
 		f_text("tenant", s->tenant->name), f_text("address", s->connection->address),
 		f_text("mechanism", mechanism_name(mechanism)),
 		f_uint("messages", maildrop_count(s->drop)),

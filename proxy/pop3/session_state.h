@@ -39,6 +39,7 @@ struct session {
 	uint64_t failures, bad_commands;
 	unsigned mechanism; /* of the login that succeeded */
 	char *login;        /* of the last attempt, for the log */
+	bool for_another;   /* it asked for another's mailbox */
 	const struct tenant *tenant;
 	struct stats_tenant *tenant_stats; /* NULL until a tenant is known */
 
@@ -93,6 +94,8 @@ fiber_fn void session_update(struct session *session);
 
 /* What is known of this connection, for routing; without a login. */
 struct route_query session_query(const struct session *session);
+/* And for SASL; .offered is left empty. */
+struct sasl_peer session_peer(const struct session *session);
 
 /* Tries one login, replies, and on success leaves NEXT_STATE with the maildrop open. */
 fiber_fn void session_login(struct session *session, const struct credentials *credentials);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proxy/routing/delegate.h"
 #include "proxy/verbs/query.h"
 #include "proxy/verbs/verbs.h"
 
@@ -80,12 +81,18 @@ int verb_route(int argc, char **argv)
 {
 	struct verb_query query;
 	enum verb_status status = verb_query_parse(argc, argv, help, &query);
+	struct delegate delegate;
 	struct arena *arena;
 	struct account *account;
 
 	if (!query.config)
 		return status;
 	arena = arena_new();
+	if (delegate_parse(&query.config->login_name, query.route.login, arena, &delegate)) {
+		printf("%-9s %s, for the mailbox of %s\n", "delegate", delegate.actor,
+			delegate.owner);
+		query.route.login = delegate.owner;
+	}
 	account = route(query.config, &query.route, arena, print_reason, NULL);
 	if (account)
 		print_account(account, arena);

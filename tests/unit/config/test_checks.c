@@ -363,24 +363,21 @@ static void keys_without_effect_are_noted(void **state)
 	(void)state;
 	fixture_expect(BASE "admin: {listen: '127.0.0.1:1'}\n"
 			    "log: {transcript: [a]}\n"
-			    "login_name: {delegate: true}\n"
 			    "maildrop: {expire_after: 30d, login_delay: 1s, quota_warning: 90%}\n"
 			    "uidl: {format: '%{uid}', max_changed: 21}\n",
 		NOTE
 		"3:17: admin.listen: is accepted, but not in effect in this version\n" NOTE
 		"4:19: log.transcript: is accepted, but not in effect in this version\n" NOTE
-		"5:24: login_name.delegate: is accepted, but not in effect in this version\n" NOTE
-		"6:26: maildrop.expire_after: is accepted, but not in effect in this "
+		"5:26: maildrop.expire_after: is accepted, but not in effect in this "
 		"version\n" NOTE
-		"6:44: maildrop.login_delay: is accepted, but not in effect in this version\n" NOTE
-		"6:63: maildrop.quota_warning: is accepted, but not in effect in this "
+		"5:44: maildrop.login_delay: is accepted, but not in effect in this version\n" NOTE
+		"5:63: maildrop.quota_warning: is accepted, but not in effect in this "
 		"version\n" NOTE
-		"7:16: uidl.format: is accepted, but not in effect in this version\n" NOTE
-		"7:39: uidl.max_changed: is accepted, but not in effect in this version\n");
+		"6:16: uidl.format: is accepted, but not in effect in this version\n" NOTE
+		"6:39: uidl.max_changed: is accepted, but not in effect in this version\n");
 	/* Their defaults, and what is turned off, are no news. */
 	fixture_expect(BASE "admin: {listen: ''}\n"
 			    "log: {transcript: []}\n"
-			    "login_name: {delegate: false}\n"
 			    "maildrop: {expire_after: never, login_delay: 0m, quota_warning: 0%}\n"
 			    "uidl: {format: decimal, max_changed: 20%, adopt_file: ''}\n",
 		"");
