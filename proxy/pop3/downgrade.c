@@ -86,7 +86,8 @@ static size_t field_length(struct text header)
 	return n;
 }
 
-/* Takes the name and the colon away from field; none and an empty name when the line is no field. */
+/* Takes the name and the colon away from field; none and an empty name when the line is no field.
+ */
 static struct text take_name(struct text *field)
 {
 	struct text name = { field->at, 0 };

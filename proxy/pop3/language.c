@@ -19,6 +19,11 @@ static bool is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* Subtags of up to eight letters and digits, the first without digits (RFC 4647 section 2.1). */
 static bool is_range(const char *range)
 {
@@ -26,14 +31,13 @@ static bool is_range(const char *range)
 	bool first = true;
 
 	for (; *range; range++) {
-		if (*range == '-') {
-			if (length == 0)
-				return false;
+		if (*range == '-' && length > 0) {
 			first = false;
 			length = 0;
-		} else if (!is_letter(*range) && (first || *range < '0' || *range > '9')) {
-			return false;
-		} else if (++length > SUBTAG_MAX) {
+		} else if (length < SUBTAG_MAX &&
+			   (is_letter(*range) || (!first && is_digit(*range)))) {
+			length++;
+		} else {
 			return false;
 		}
 	}
