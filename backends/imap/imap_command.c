@@ -161,10 +161,9 @@ fiber_fn struct err imap_greet(struct imap *imap)
 
 	if (failed(e))
 		return imap_error(imap, MAILIMAP_ERROR_STREAM, IMAP_STEP_GREETING);
-	/* libetpan leaks a BYE; and who is let in unasked is not who logs in here. */
-	if (kind == ANSWER_BYE)
-		e = err_make(ERR_TEMP, "refused");
-	else if (kind == ANSWER_PREAUTH)
+	/* Who is let in unasked is not who logs in here. A BYE, which libetpan would leak, is told
+	 * in the server's own words by imap_error. */
+	if (kind == ANSWER_PREAUTH)
 		e = err_make(ERR_PERM, "the server greets with PREAUTH: it checks no password");
 	else if (kind != ANSWER_TEXT)
 		e = err_make(ERR_TEMP, "the server does not greet as an IMAP server does");

@@ -86,8 +86,9 @@ fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const 
 	d->error = ok();
 	(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[%s", d->uid, section);
 	e = imap_fetch_into(imap, &d->consumer, IMAP_TEXT_MAX, command);
+	/* Then libetpan stopped in the middle of the body, and the connection is dead. */
 	if (failed(d->error))
-		return give_up(imap, d->error);
+		return d->error;
 	if (d->wrong)
 		return give_up(imap, err_make(ERR_TEMP, "%s: UID %u: a body nobody asked for",
 					     imap->server, d->uid));

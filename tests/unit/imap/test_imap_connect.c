@@ -168,6 +168,8 @@ static void tries_even_those_that_it_avoids(void **state)
 	run(w, MANNERS(REFUSE, REFUSE, REFUSE), VISITS(1, 1, 1));
 	run(w, MANNERS(REFUSE, GOOD, GOOD), VISITS(1, 1, 0));
 	assert_error(w, ERR_AUTH, "127.0.0.2");
+	/* One that answers is trusted again at once. */
+	run(w, MANNERS(GOOD, GOOD, GOOD), VISITS(0, 1, 0));
 }
 
 static void a_wrong_password_is_no_failure_of_the_server(void **state)

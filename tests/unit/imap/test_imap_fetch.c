@@ -305,6 +305,35 @@ static void half_a_message_is_an_error(void **state)
 	}
 }
 
+/* The deadline of the first call is not that of the second. */
+fiber_fn static void act_with_deadline(struct world *w)
+{
+	world_open(w);
+	world_list(w);
+	if (!failed(w->e)) {
+		deadline(5000);
+		w->e = fetch(w, 0);
+	}
+	second = fetch(w, 1);
+	world_close(w);
+}
+
+fiber_fn static void fall_silent_for_5_s(struct peer *p)
+{
+	clock_advance(5000);
+	peer_expect_end(p);
+}
+
+static void a_connection_lost_to_a_deadline_stays_lost(void **state)
+{
+	struct world *w = *state;
+
+	mishap = fall_silent_for_5_s;
+	world_run(w, break_off, act_with_deadline);
+	assert_error(w, ERR_TIMEOUT, "");
+	assert_int_equal(second.scope, ERR_TEMP);
+}
+
 fiber_fn static void large_server_that_loses_us(struct peer *p)
 {
 	char *data = large();
@@ -348,6 +377,29 @@ static void a_slow_reader_is_no_fault_of_the_server(void **state)
 	assert_error(w, ERR_OK, "");
 	assert_got(&collector, data, LARGE);
 	free(data);
+}
+
+fiber_fn static void endless_news(struct peer *p)
+{
+	enum { LINES = 4000 };
+	struct buffer news = { 0 };
+
+	for (int i = 0; i < LINES; i++)
+		buffer_printf(&news, "* 1 EXPUNGE\r\n");
+	begin_fetch(p, FETCH_1);
+	for (size_t sent = 0; sent <= IMAP_TEXT_MAX; sent += buffer_used(&news))
+		peer_send_octets(p, news.data + news.start, buffer_used(&news));
+	buffer_done(&news);
+	peer_answer(p, "OK done");
+	peer_drain(p);
+}
+
+static void an_answer_has_an_end(void **state)
+{
+	struct world *w = *state;
+
+	world_run(w, endless_news, act_fetch);
+	assert_error(w, ERR_TEMP, "longer than any honest one");
 }
 
 /* TOP. */
@@ -550,8 +602,10 @@ int main(void)
 		TEST(maps_refusals_and_goes_on),
 		TEST(refuses_lies),
 		TEST(half_a_message_is_an_error),
+		TEST(a_connection_lost_to_a_deadline_stays_lost),
 		TEST(a_failing_sink_ends_the_connection),
 		TEST(a_slow_reader_is_no_fault_of_the_server),
+		TEST(an_answer_has_an_end),
 		TEST(top_0_fetches_the_header_only),
 		TEST(top_fetches_chunks_to_the_end),
 		TEST(top_stops_when_the_sink_is_full),

@@ -51,7 +51,7 @@ static void lists(void **state)
 	       "* 2 FETCH (FLAGS (\\Deleted) INTERNALDATE \" 1-Jan-2020 00:00:00 +0530\""
 	       " RFC822.SIZE 4294967295 UID 11)\r\n"
 	       "* 3 FETCH (UID 4294967295 RFC822.SIZE 0 INTERNALDATE"
-	       " \"31-Dec-1969 23:59:59 +0000\" FLAGS (\\Recent))\r\n";
+	       " \" 1-Jan-1970 00:00:00 +0100\" FLAGS (\\Recent))\r\n";
 	world_run(w, list_server, act_list);
 	assert_error(w, ERR_OK, "");
 	assert_int_equal(w->listing.n, 3);

@@ -548,10 +548,37 @@ static void progress_resets_the_timeout(void **state)
 
 fiber_fn static void never_say_goodbye(struct peer *p)
 {
+	char octet;
+
 	peer_begin(p, 0);
 	peer_expect(p, "LOGOUT");
+	peer_settle(p);
 	clock_advance(2000);
-	peer_expect_end(p);
+	peer_settle(p);
+	if (recv(stream_fd(p->stream), &octet, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+		peer_fail(p, "the client still waits");
+}
+
+/* libetpan's buffer held the password: it must not stay there. */
+fiber_fn static void act_look_into_the_buffer(struct world *w)
+{
+	const mailstream *over;
+
+	world_open(w);
+	if (!failed(w->e)) {
+		over = ((struct imap *)w->backend)->over;
+		if (memmem(over->write_buffer, over->buffer_max_size, "secret", 6))
+			w->e = err_make(ERR_INVALID, "the password is still in memory");
+	}
+	world_close(w);
+}
+
+static void wipes_the_password(void **state)
+{
+	struct world *w = *state;
+
+	world_run(w, happy, act_look_into_the_buffer);
+	assert_error(w, ERR_OK, "");
 }
 
 static void waits_2_s_for_a_goodbye(void **state)
@@ -740,6 +767,7 @@ int main(void)
 		TEST(at_every_step),
 		TEST(the_callers_deadline_is_no_fault_of_the_server),
 		TEST(progress_resets_the_timeout),
+		TEST(wipes_the_password),
 		TEST(waits_2_s_for_a_goodbye),
 		TEST(starttls_drops_what_was_said_before),
 		TEST(starttls_verifies),
