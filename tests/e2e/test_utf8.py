@@ -330,50 +330,69 @@ def test_without_utf8_nothing_is_prepared(local, joerg):
         client.quit()
 
 
-@pytest.mark.parametrize("text", [b"caf\xe9", b"\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80"])
-def test_malformed_utf8_is_refused(local, text):
+@pytest.fixture
+def old(maildir_tenant):
+    """Users whose right passwords are what RFC 6856 refuses, as made before it was on."""
+    passwords = {
+        "latin@local.example": f"{SECRET} caf\xe9".encode("latin-1"),
+        "surrogate@local.example": SECRET.encode() + b"\xed\xa0\x80",
+        "private@local.example": f"{SECRET}\ue000".encode(),
+    }
+    for login, password in passwords.items():
+        done = run("users", "set", "--file", maildir_tenant.users, login, stdin=password)
+        assert done.returncode == 0, done.stderr
+        maildir_tenant.maildir(login.partition("@")[0])
+    return passwords
+
+
+@pytest.mark.parametrize("utf8", [False, True])
+def test_malformed_and_prohibited_passwords_are_refused(local, old, utf8):
+    """With the command or without it: the capability names USER."""
+    served = local(tenant=ON, limits={"failure_delay": "0s", "login_failures": 9})
+    with served.connect() as client:
+        if utf8:
+            client.ok("UTF8")
+        client.ok(f"USER {served.login}")
+        wrong = client.err("PASS wrong")
+        assert wrong.startswith("[AUTH]")
+        for login, password in old.items():
+            client.ok(f"USER {login}")
+            assert client.err(b"PASS " + password) == wrong
+        client.ok("USER nobody@nowhere.example")
+        assert client.err(b"PASS caf\xe9") == wrong
+        client.login(served.login, served.password)
+        client.quit()
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf5\x80\x80\x80"])
+def test_malformed_names_are_refused(local, name):
     served = local(tenant=ON)
     with served.connect() as client:
         client.ok("UTF8")
-        client.err(b"USER " + text)
-        client.ok(f"USER {served.login}")
-        malformed = client.err(b"PASS " + text)
-        client.ok(f"USER {served.login}")
-        assert malformed == client.err("PASS wrong")
-        assert malformed.startswith("[AUTH]")
+        client.err(b"USER " + name)
+        client.err("PASS x")
+        client.login(served.login, served.password)
+        client.quit()
 
 
-def test_malformed_utf8_is_refused_without_the_command_too(local, joerg):
-    """The capability names USER, so what is no UTF-8 is refused, whoever sends it."""
-    served = local(tenant=ON)
-    with served.connect() as client:
-        client.ok(f"USER {served.login}")
-        malformed = client.err(b"PASS caf\xe9")
-        client.ok("USER nobody@nowhere.example")
-        assert malformed == client.err(b"PASS caf\xe9")
-
-
-def test_characters_that_saslprep_prohibits_are_refused(local):
-    served = local(tenant=ON)
-    with served.connect() as client:
-        client.ok(f"USER {served.login}")
-        assert client.err(f"PASS {served.password}\ue000").startswith("[AUTH]")
-
-
-def test_a_neighbour_that_turns_utf8_on_changes_no_login(gateway, maildir_tenant):
-    """A tenant without it goes on taking passwords in Latin-1."""
-    password = f"{SECRET} caf\xe9".encode("latin-1")
-    done = run("users", "set", "--file", maildir_tenant.users, "old@local.example", stdin=password)
-    assert done.returncode == 0, done.stderr
-    maildir_tenant.maildir("old")
+def test_a_neighbour_that_turns_utf8_on_changes_no_login(gateway, maildir_tenant, old):
+    """A tenant without it goes on as before, unless the client itself says UTF8."""
     served = gateway(tenants=[
         maildir_tenant(),
         maildir_tenant(name="other", match={"domains": ["other.example"]},
                        maildrop={"utf8": True}),
     ])  # fmt: skip
+    for login, password in old.items():
+        with Pop3(served.port("pop3")) as client:
+            client.ok(f"USER {login}")
+            client.ok(b"PASS " + password)
+            client.quit()
     with Pop3(served.port("pop3")) as client:
-        client.ok("USER old@local.example")
-        client.ok(b"PASS " + password)
+        client.ok("UTF8")
+        client.ok("USER latin@local.example")
+        assert client.err(b"PASS " + old["latin@local.example"]).startswith("[AUTH]")
+        client.ok("USER private@local.example")
+        client.ok(b"PASS " + old["private@local.example"])
         client.quit()
 
 
