@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 
 #include "proxy/pop3/downgrade_value.h"
 #include "proxy/runtime/utf8.h"
@@ -66,8 +67,31 @@ static void extended(struct header_field *field, struct text name, struct text v
 	buffer_done(&character);
 }
 
-/* One that cannot be written so is left out (RFC 6858 section 2.2). */
-static void parameter(struct header_field *field, struct text text)
+/* Takes the next of the parameters, which begins behind a semicolon, and that semicolon away. */
+static struct text take(struct text *parameters)
+{
+	struct text rest = text_from(*parameters, 1);
+	size_t n = lexemes_before(rest, ";");
+
+	*parameters = text_from(rest, n);
+	return text_trim((struct text){ rest.at, n });
+}
+
+/* Whether one of that name is in the extended form already: some mailers send both. */
+static bool has_extended(struct text parameters, struct text name)
+{
+	while (parameters.n) {
+		struct text one = take(&parameters);
+
+		if (one.n > name.n && one.at[name.n] == '*' &&
+			strncasecmp(one.at, name.at, name.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One that cannot be written so is left out (RFC 6858 section 2.2). all: it and its neighbours. */
+static void parameter(struct header_field *field, struct text text, struct text all)
 {
 	size_t equals = lexemes_before(text, "=");
 	struct text name = text_trim((struct text){ text.at, equals }), value;
@@ -76,7 +100,8 @@ static void parameter(struct header_field *field, struct text text)
 	if (equals == text.n || !name.n || !text_is_ascii(name) || memchr(name.at, '*', name.n))
 		return;
 	value = text_trim(text_from(text, equals + 1));
-	if (lexemes_before(value, "(") < value.n || !utf8_valid(value.at, value.n))
+	if (lexemes_before(value, "(") < value.n || !utf8_valid(value.at, value.n) ||
+		has_extended(all, name))
 		return;
 	unquote(value, &plain);
 	extended(field, name, (struct text){ plain.data + plain.start, buffer_used(&plain) });
@@ -86,19 +111,16 @@ static void parameter(struct header_field *field, struct text text)
 bool downgrade_parameters(struct header_field *field, struct text value)
 {
 	size_t n = lexemes_before(value, ";");
-	struct text main_value = { value.at, n };
+	struct text main_value = { value.at, n }, all = text_from(value, n), rest = all;
 
 	if (!text_is_ascii(main_value))
 		return false;
 	field_text(field, main_value);
-	while (n < value.n) {
-		struct text one;
+	while (rest.n) {
+		struct text one = take(&rest);
 
-		value = text_from(value, n + 1);
-		n = lexemes_before(value, ";");
-		one = text_trim((struct text){ value.at, n });
 		if (!text_is_ascii(one)) {
-			parameter(field, one);
+			parameter(field, one, all);
 		} else if (one.n) {
 			field_glue(field, ";");
 			field_text(field, one);

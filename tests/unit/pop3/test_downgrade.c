@@ -154,6 +154,9 @@ static void parameters_take_the_extended_form(void **state)
 		  "Content-Type: a/b;\r\n"
 		  " name*0*=UTF-8''%C3%84%C3%84%C3%84%C3%84%C3%84%C3%84%C3%84%C3%84%C3%84;\r\n"
 		  " name*1*=%C3%84%C3%84%C3%84%C3%84\r\n" },
+		/* Sent in both forms. */
+		{ "Content-Type: a/b; name=ü; NAME*=UTF-8''%C3%BC; names=ä\r\n",
+		  "Content-Type: a/b; NAME*=UTF-8''%C3%BC; names*=UTF-8''%C3%A4\r\n" },
 		/* Left out: what has no form in ASCII. */
 		{ "Content-Type: a/b; name=caf\xe9; c=d\r\n", "Content-Type: a/b; c=d\r\n" },
 		{ "Content-Type: a/b; näme=c; c=d\r\n", "Content-Type: a/b; c=d\r\n" },
