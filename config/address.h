@@ -33,6 +33,8 @@ bool listen_address_parse(const char *text, struct listen_address *ret);
 bool domain_valid(const char *text);
 /* An ASCII domain or an address without a port. */
 bool host_valid(const char *text);
+/* A plain address in ASCII: user@domain, the user without quotes (RFC 5322 dot-atom). */
+bool mail_address_valid(const char *text);
 /* Whether a name fits a pattern: equal but for the case of ASCII letters, or below the domain after
  * "*.", at any depth. */
 bool domain_fits(const char *pattern, const char *name);

@@ -9,24 +9,6 @@
 #define IMAP_PORT  143
 #define IMAPS_PORT 993
 
-/* With these the client sends a password (or a proof of one) that somebody must check. */
-#define PASSWORD_MECHANISMS (unsigned)(MECH_USER | MECH_PLAIN | MECH_LOGIN | MECH_SCRAM_SHA_256)
-
-/* Whether a shared key holds something, or was given something that was refused already. */
-static bool has(
-	const struct loader *l, const struct block *block, const char *path, const char *value)
-{
-	return *value || block_gives(block, path) || block_gives(&l->root, path);
-}
-
-static bool has_password_source(const struct loader *l, const struct block *block)
-{
-	const struct auth_settings *auth = &block->shared->auth;
-
-	return has(l, block, "auth.users_file", auth->users_file) ||
-	       has(l, block, "auth.pam_service", auth->pam_service);
-}
-
 static void check_master(struct loader *l, const struct block *block)
 {
 	struct imap_settings *imap = &block->shared->imap;
@@ -129,8 +111,7 @@ static void check_maildir(struct loader *l, const struct block *block)
 	const struct tenant *tenant = block->shared;
 	const char *path = tenant->maildir.path;
 
-	if (!has_password_source(l, block) &&
-		(tenant->auth.mechanisms & PASSWORD_MECHANISMS))
+	if (!has_password_source(l, block) && (tenant->auth.mechanisms & PASSWORD_MECHANISMS))
 		block_report(l, block, "maildir", CONFIG_ERROR,
 			"nobody checks passwords, expected auth.users_file or auth.pam_service");
 	if (!*path || template_uses(path, "login"))
@@ -141,38 +122,6 @@ static void check_maildir(struct loader *l, const struct block *block)
 	else if (!template_uses(path, "domain") && many_domains(tenant))
 		block_report(l, block, "maildir.path", CONFIG_WARNING,
 			"without %%{domain} the same user of several domains gets the same mail");
-}
-
-static bool has_upper_case(const char *text)
-{
-	while (*text && !(*text >= 'A' && *text <= 'Z'))
-		text++;
-	return *text;
-}
-
-/* Whether the store itself is shown who asks for whose mail, and can refuse. */
-static bool store_decides(const struct block *block)
-{
-	return block_gives(block, "imap") && !*block->shared->imap.master_user;
-}
-
-static void check_masters(struct loader *l, const struct block *block)
-{
-	const struct string_list *masters = &block->shared->auth.masters;
-
-	for (size_t i = 0; i < masters->n; i++) {
-		const char *master = masters->items[i];
-
-		if (strcmp(master, AUTH_MASTERS_ALL) == 0 && !store_decides(block))
-			block_report(l, block, "auth.masters", CONFIG_ERROR,
-				"with \"*\" everybody could open every mailbox here, since no IMAP "
-				"server sees who asks; expected logins");
-		else if (l->config->login_name.lower_case && has_upper_case(master))
-			block_report(l, block, "auth.masters", CONFIG_ERROR,
-				"%s fits no login, since login_name.lower_case makes them lower "
-				"case, expected it in lower case",
-				quoted(l->scratch, master));
-	}
 }
 
 static void check_store(struct loader *l, const struct block *block)
@@ -189,9 +138,6 @@ static void check_store(struct loader *l, const struct block *block)
 	else
 		block_report(l, block, "", CONFIG_ERROR,
 			"the tenant has no mail store, expected imap or maildir");
-	if (*block->shared->auth.users_file && *block->shared->auth.pam_service)
-		block_report(l, block, "auth.pam_service", CONFIG_WARNING,
-			"without effect, since auth.users_file checks the passwords");
 }
 
 static bool same_folder(const char *a, const char *b)
@@ -210,10 +156,47 @@ static bool is_served(const struct maildrop_settings *maildrop, size_t n_also, c
 	return false;
 }
 
+static void check_quota_warning(struct loader *l, const struct block *block)
+{
+	const struct maildrop_settings *maildrop = &block->shared->maildrop;
+
+	if (block_has(l, block, "maildrop.notice_from", "") &&
+		!mail_address_valid(maildrop->notice_from))
+		block_report(l, block, "maildrop.notice_from", CONFIG_ERROR,
+			"%s is no mail address, expected one such as postmaster@example.org",
+			quoted(l->scratch, maildrop->notice_from));
+	else if (maildrop->quota_warning > 0 && !mail_address_valid(maildrop->notice_from))
+		block_report(l, block, "maildrop.quota_warning", CONFIG_ERROR,
+			"the notice would come from %s, which is no mail address; expected "
+			"maildrop.notice_from, or a domain as hostname",
+			quoted(l->scratch, maildrop->notice_from));
+	if (maildrop->quota_warning > 0 && l->config->state_kind == STATE_NONE)
+		block_report(l, block, "maildrop.quota_warning", CONFIG_ERROR,
+			"without a state nobody remembers that the notice was given, expected "
+			"state: sqlite:PATH");
+}
+
+static void check_expiry(struct loader *l, const struct block *block)
+{
+	const struct maildrop_settings *maildrop = &block->shared->maildrop;
+
+	if (maildrop->expire_after == DURATION_NEVER)
+		return;
+	if (maildrop->on_delete == DELETE_IGNORE)
+		block_report(l, block, "maildrop.expire_after", CONFIG_ERROR,
+			"with on_delete: ignore nothing is removed, expected never");
+	if (maildrop->newer_than > 0 && maildrop->newer_than <= maildrop->expire_after)
+		block_report(l, block, "maildrop.expire_after", CONFIG_WARNING,
+			"nothing expires: older messages are not shown (newer_than), and what is "
+			"not shown is not removed");
+}
+
 static void check_maildrop(struct loader *l, const struct block *block)
 {
 	const struct maildrop_settings *maildrop = &block->shared->maildrop;
 
+	check_quota_warning(l, block);
+	check_expiry(l, block);
 	for (size_t i = 0; i < maildrop->also.n; i++) {
 		if (is_served(maildrop, i, maildrop->also.items[i]))
 			block_report(l, block, "maildrop.also", CONFIG_ERROR,
@@ -376,14 +359,14 @@ void check_tenants(struct loader *l)
 	if (l->config->n_tenants == 0 && *l->config->tenants_dir)
 		block_report(l, &l->root, "tenants_dir", CONFIG_WARNING,
 			"there is no tenant: nobody can log in");
-	else if (l->config->n_tenants == 0 && !has(l, &l->root, "tenants_dir", ""))
+	else if (l->config->n_tenants == 0 && !block_gives(&l->root, "tenants_dir"))
 		block_report(l, &l->root, "tenants", CONFIG_ERROR,
 			"there is none: nobody could log in, expected at least one");
 	for (size_t i = 0; i < l->config->n_tenants; i++) {
 		const struct block *block = l->tenants.items[i];
 
 		check_store(l, block);
-		check_masters(l, block);
+		check_auth(l, block);
 		check_proofs(l, block);
 		check_maildrop(l, block);
 		check_match(l, block);

@@ -106,7 +106,8 @@ struct maildrop_settings {
 	uint64_t newer_than;   /* 0: all */
 	uint64_t expire_after; /* DURATION_NEVER */
 	uint64_t login_delay;
-	unsigned quota_warning;
+	unsigned quota_warning;  /* percent; 0: never */
+	const char *notice_from; /* the sender's address */
 };
 
 struct uidl_settings {
@@ -128,7 +129,7 @@ struct imap_settings {
 	const char *ca_file;
 	bool verify;
 	const char *client_certificate, *client_key;
-	const char *login; /* template */
+	const char *login;           /* template */
 	const char *delegate_folder; /* template; "": the owner's account is opened instead */
 	const char *master_user, *master_password_file;
 	struct secret *master_password; /* read at load; NULL without master_user */

@@ -212,13 +212,16 @@ const struct key config_keys[] = {
 	{ "maildrop.newer_than", KEY_DURATION, IN_SHARED(maildrop.newer_than), "0d", 0, 36500 * DAY,
 		.help = "Only messages younger than that; 0d: all." },
 	{ "maildrop.expire_after", KEY_DURATION, IN_SHARED(maildrop.expire_after), "never", DAY,
-		36500 * DAY, never_words, .flags = KEY_NOT_YET,
-		.help = "Older messages are removed at QUIT; CAPA says EXPIRE." },
+		36500 * DAY, never_words,
+		.help = "Messages that the store received longer ago are removed at QUIT; CAPA says "
+			"EXPIRE." },
 	{ "maildrop.login_delay", KEY_DURATION, IN_SHARED(maildrop.login_delay), "0s", 0, DAY,
-		.flags = KEY_NOT_YET, .help = "Least time between two logins; CAPA says LOGIN-DELAY." },
+		.help = "Least time between two logins of a user; CAPA says LOGIN-DELAY." },
 	{ "maildrop.quota_warning", KEY_PERCENT, IN_SHARED(maildrop.quota_warning), "0", 0, 100,
-		.flags = KEY_NOT_YET,
-		.help = "Above it a notice is placed into the maildrop, once a day; 0: never." },
+		.help = "From so many percent of the quota on a notice is placed into the maildrop, "
+			"once a day; 0: never." },
+	{ "maildrop.notice_from", KEY_TEXT, IN_SHARED(maildrop.notice_from), "", .max = 320,
+		.help = "The address that such notices come from; empty: postmaster@hostname." },
 
 	{ "uidl", KEY_SECTION, SCOPE_SHARED, .help = "Unique-ids." },
 	{ "uidl.format", KEY_UIDL_FORMAT, IN_SHARED(uidl.format), "decimal", 1, 200, uidl_names,

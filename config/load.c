@@ -154,6 +154,9 @@ static void finish(struct loader *l)
 		struct tenant *tenant = &config->tenants[i];
 
 		tenant->index = i;
+		if (!*tenant->maildrop.notice_from)
+			tenant->maildrop.notice_from =
+				arena_printf(config->arena, "postmaster@%s", config->hostname);
 		tenant->store = block_gives(block, "maildir") ? STORE_MAILDIR : STORE_IMAP;
 		if (!block_gives(block, "imap.oauth2"))
 			tenant->imap.oauth2.flow = OAUTH2_NONE;
@@ -196,6 +199,12 @@ bool block_gives(const struct block *block, const char *path)
 	const struct key *key = key_find_path(block->scopes, path);
 
 	return key && block->marks[key - config_keys].file;
+}
+
+bool block_has(
+	const struct loader *l, const struct block *block, const char *path, const char *value)
+{
+	return *value || block_gives(block, path) || block_gives(&l->root, path);
 }
 
 /* The block that gives a key: this one, or the root for what its tenants share. */

@@ -52,6 +52,9 @@ void loader_end(struct loader *loader);
 struct place block_place(const struct loader *loader, const struct block *block, const char *path);
 /* Whether it is given in this block. */
 bool block_gives(const struct block *block, const char *path);
+/* Whether a shared key holds something, or was given something that was refused already. */
+bool block_has(const struct loader *loader, const struct block *block, const char *path,
+	const char *value);
 /* A report at a key of a block, by that place and with its whole path. */
 __attribute__((format(printf, 5, 6))) void block_report(struct loader *loader,
 	const struct block *block, const char *path, enum config_severity severity,
@@ -60,5 +63,12 @@ __attribute__((format(printf, 5, 6))) void block_report(struct loader *loader,
 /* check.c, check_tenants.c: what no key shows alone. */
 void check_config(struct loader *loader);
 void check_tenants(struct loader *loader);
+/* With these the client sends a password (or a proof of one) that somebody must check. */
+#define PASSWORD_MECHANISMS (unsigned)(MECH_USER | MECH_PLAIN | MECH_LOGIN | MECH_SCRAM_SHA_256)
+/* check_auth.c: of one tenant; and whether it has somebody to check passwords. */
+void check_auth(struct loader *loader, const struct block *tenant);
+bool has_password_source(const struct loader *loader, const struct block *tenant);
+/* check_proofs.c: of one tenant. */
+void check_proofs(struct loader *loader, const struct block *tenant);
 
 #endif

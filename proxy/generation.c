@@ -19,7 +19,7 @@ static struct err open_tls(struct generation *g)
 
 		if (listener->tls != TLS_NONE)
 			e = tls_server_new(config->certificates, config->n_certificates,
-				listener->minimum_tls, NULL, &g->tls[i]);
+				listener->minimum_tls, listener->ca_file, &g->tls[i]);
 		if (failed(e))
 			return err_context(e, "listener %s", listener->name);
 	}

@@ -9,6 +9,7 @@
 #include <argon2.h>
 #include <openssl/crypto.h>
 
+#include "proxy/login/scram.h"
 #include "proxy/runtime/pool.h"
 #include "proxy/runtime/wait.h"
 
@@ -134,6 +135,13 @@ struct work {
 	bool match, broken;
 };
 
+static const char *check_scram(const char *p)
+{
+	struct scram_keys keys;
+
+	return scram_parse(p, &keys);
+}
+
 static void work_crypt(struct work *work)
 {
 	struct crypt_data *data = mem_zalloc(1, sizeof(*data));
@@ -165,29 +173,51 @@ static void work_argon2i(struct work *work)
 	work_argon2(work, Argon2_i);
 }
 
+static void work_scram(struct work *work)
+{
+	struct scram_keys kept, keys;
+	bool possible;
+
+	work->broken = scram_parse(work->hash + strlen(SCRAM_SCHEME), &kept) != NULL;
+	if (work->broken)
+		return;
+	keys = kept;
+	possible = scram_derive(work->password, &keys);
+	work->match = CRYPTO_memcmp(keys.stored_key, kept.stored_key, SCRAM_KEY) == 0 && possible;
+	explicit_bzero(&keys, sizeof(keys));
+}
+
 struct hash_kind {
 	const char *prefix, *name;
-	bool parameters; /* a field of them always follows the prefix */
+	char parameters; /* ends the field of them that always follows the prefix; NUL: none does */
 	const char *(*check)(const char *behind_prefix);
 	void (*work)(struct work *work);
 };
 
 static const struct hash_kind kinds[] = {
-	{ "$y$", "yescrypt", true, check_yescrypt, work_crypt },
-	{ "$2a$", "bcrypt", true, check_bcrypt, work_crypt },
-	{ "$2b$", "bcrypt", true, check_bcrypt, work_crypt },
-	{ "$2y$", "bcrypt", true, check_bcrypt, work_crypt },
-	{ "$6$", "sha512", false, check_sha512, work_crypt },
-	{ "$5$", "sha256", false, check_sha256, work_crypt },
-	{ "$argon2id$", "argon2id", true, check_argon2, work_argon2id },
-	{ "$argon2i$", "argon2i", true, check_argon2, work_argon2i },
-	{ NULL, NULL, false, NULL, NULL },
+	{ "$y$", "yescrypt", '$', check_yescrypt, work_crypt },
+	{ "$2a$", "bcrypt", '$', check_bcrypt, work_crypt },
+	{ "$2b$", "bcrypt", '$', check_bcrypt, work_crypt },
+	{ "$2y$", "bcrypt", '$', check_bcrypt, work_crypt },
+	{ "$6$", "sha512", '\0', check_sha512, work_crypt },
+	{ "$5$", "sha256", '\0', check_sha256, work_crypt },
+	{ "$argon2id$", "argon2id", '$', check_argon2, work_argon2id },
+	{ "$argon2i$", "argon2i", '$', check_argon2, work_argon2i },
+	{ SCRAM_SCHEME, "scram-sha-256", ',', check_scram, work_scram },
+	{ NULL, NULL, '\0', NULL, NULL },
 };
+
+/* Dovecot takes schemes in any case. */
+static bool is_kind(const struct hash_kind *kind, const char *hash)
+{
+	return strncmp(hash, kind->prefix, strlen(kind->prefix)) == 0 ||
+	       (strcmp(kind->prefix, SCRAM_SCHEME) == 0 && scram_is(hash));
+}
 
 static const struct hash_kind *kind_of(const char *hash)
 {
 	for (const struct hash_kind *kind = kinds; kind->prefix; kind++)
-		if (strncmp(hash, kind->prefix, strlen(kind->prefix)) == 0)
+		if (is_kind(kind, hash))
 			return kind;
 	return NULL;
 }
@@ -197,7 +227,7 @@ const char *hash_skip_scheme(const char *text)
 	static const char *const schemes[] = { "{CRYPT}", "{BLF-CRYPT}", "{SHA512-CRYPT}",
 		"{SHA256-CRYPT}", "{ARGON2ID}", "{ARGON2I}", NULL };
 
-	if (text[0] != '{')
+	if (text[0] != '{' || scram_is(text))
 		return text;
 	for (const char *const *scheme = schemes; *scheme; scheme++)
 		if (strncasecmp(text, *scheme, strlen(*scheme)) == 0)
@@ -211,7 +241,8 @@ const char *hash_check(const char *hash, const char **ret_kind)
 	const char *wrong;
 
 	if (!kind)
-		return "no hash of an accepted kind: yescrypt, bcrypt, SHA-512, SHA-256, argon2";
+		return "no hash of an accepted kind: yescrypt, bcrypt, SHA-512, SHA-256, argon2, "
+		       "SCRAM-SHA-256";
 	if (strlen(hash) >= HASH_MAX)
 		return malformed;
 	wrong = kind->check(hash + strlen(kind->prefix));
@@ -234,7 +265,7 @@ size_t hash_cost_length(const char *hash)
 		return 0;
 	p = hash + strlen(kind->prefix);
 	if (kind->parameters)
-		p += strcspn(p, "$") + 1;
+		p = strchr(p, kind->parameters) + 1;
 	if (is_parameter(p))
 		p += strcspn(p, "$") + 1;
 	return (size_t)(p - hash);
@@ -301,22 +332,17 @@ fiber_fn struct err hash_verify(const char *hash, const struct secret *password,
 	return ok();
 }
 
-struct err hash_make(const struct secret *password, char ret[HASH_MAX])
+static struct err make_yescrypt(const char *password, char ret[HASH_MAX])
 {
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
 	struct crypt_data *data;
 	const char *result;
 	struct err e = ok();
 
-	if (secret_length(password) == 0)
-		return err_make(ERR_INVALID, "an empty password is no password");
-	if (!password_possible(password))
-		return err_make(ERR_INVALID, "a password has at most %d octets and no NUL",
-			HASH_PASSWORD_MAX);
 	if (!crypt_gensalt_rn("$y$", 0, NULL, 0, setting, (int)sizeof(setting)))
 		return err_errno(ERR_TEMP, errno, "crypt_gensalt");
 	data = mem_zalloc(1, sizeof(*data));
-	result = crypt_rn(secret_data(password), setting, data, (int)sizeof(*data));
+	result = crypt_rn(password, setting, data, (int)sizeof(*data));
 	if (result)
 		memcpy(ret, result, strlen(result) + 1);
 	else
@@ -324,4 +350,16 @@ struct err hash_make(const struct secret *password, char ret[HASH_MAX])
 	explicit_bzero(data, sizeof(*data));
 	free(data);
 	return e;
+}
+
+struct err hash_make(enum hash_form form, const struct secret *password, char ret[HASH_MAX])
+{
+	if (secret_length(password) == 0)
+		return err_make(ERR_INVALID, "an empty password is no password");
+	if (!password_possible(password))
+		return err_make(ERR_INVALID, "a password has at most %d octets and no NUL",
+			HASH_PASSWORD_MAX);
+	if (form == HASH_FORM_SCRAM)
+		return scram_make(secret_data(password), ret, HASH_MAX);
+	return make_yescrypt(secret_data(password), ret);
 }

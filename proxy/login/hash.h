@@ -2,7 +2,8 @@
  * hash - password hashes: which forms are accepted, what they cost, whether a password fits.
  *
  * Accepted: yescrypt $y$, bcrypt $2a$ $2b$ $2y$, SHA-512 $6$, SHA-256 $5$ (crypt(5), by libxcrypt),
- * argon2id and argon2i in encoded form (by libargon2). Dovecot's scheme prefixes may precede them.
+ * argon2id and argon2i in encoded form (by libargon2), and SCRAM keys (scram.h). Dovecot's scheme
+ * prefixes may precede them; before SCRAM keys theirs must.
  * Suspends: hash_verify only (the work is done in the thread pool, a bounded number at a time).
  * Limits:   a hash that asks for more than about 1 GiB or many seconds is refused by hash_check.
  * Errors:   none is logged.
@@ -24,12 +25,13 @@
 extern const char hash_nobody[];
 
 /* text behind its scheme prefix ({CRYPT}, {BLF-CRYPT}, {SHA512-CRYPT}, {SHA256-CRYPT}, {ARGON2ID},
- * {ARGON2I}, in any case); text itself without one; NULL when the scheme is another. */
+ * {ARGON2I}, in any case); text itself without one, or with that of SCRAM keys, which belongs to
+ * them; NULL when the scheme is another. */
 const char *hash_skip_scheme(const char *text);
 
 /* NULL when the hash (without a scheme prefix) can be verified, else what is wrong with it; both
- * static texts. *ret_kind is then "yescrypt", "bcrypt", "sha512", "sha256", "argon2id" or
- * "argon2i". */
+ * static texts. *ret_kind is then "yescrypt", "bcrypt", "sha512", "sha256", "argon2id",
+ * "argon2i" or "scram-sha-256". */
 const char *hash_check(const char *hash, const char **ret_kind);
 
 /* How many octets of an acceptable hash say kind and parameters, before the salt: what its
@@ -41,9 +43,13 @@ size_t hash_cost_length(const char *hash);
  * ERR_TEMP: the hash cannot be computed; ERR_TIMEOUT, ERR_CANCELED while waiting for a place. */
 fiber_fn struct err hash_verify(const char *hash, const struct secret *password, bool *ret);
 
-/* A new yescrypt hash with the library's default cost. Blocks. ERR_INVALID: the password is empty,
- * too long, or holds a NUL. */
-struct err hash_make(const struct secret *password, char ret[HASH_MAX]);
+enum hash_form {
+	HASH_FORM_YESCRYPT, /* with the library's default cost */
+	HASH_FORM_SCRAM,    /* SCRAM keys of SCRAM_ITERATIONS */
+};
+/* A new hash. Blocks. ERR_INVALID: the password is empty, too long, holds a NUL, or for SCRAM what
+ * SASLprep forbids. */
+struct err hash_make(enum hash_form form, const struct secret *password, char ret[HASH_MAX]);
 
 /* For tests: seen is called once per computation with kind and parameters of the hash ("$y$j9T$");
  * NULL ends it. */

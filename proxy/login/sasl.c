@@ -15,6 +15,13 @@
 static const struct sasl_mechanism *const mechanisms[] = {
 	&sasl_plain,
 	&sasl_login,
+	&sasl_scram_plus,
+	&sasl_scram,
+	&sasl_external,
+#ifdef POPGATE_GSSAPI
+	&sasl_gssapi,
+	&sasl_ntlm,
+#endif
 	NULL,
 };
 
@@ -25,13 +32,13 @@ struct sasl {
 	char *output;
 };
 
-unsigned sasl_usable(unsigned allowed, const struct stream *stream, bool passwords)
+unsigned sasl_usable(unsigned allowed, const struct sasl_peer *peer, bool passwords)
 {
 	unsigned usable = passwords ? allowed & MECH_USER : 0;
 
 	for (const struct sasl_mechanism *const *m = mechanisms; *m; m++)
 		if (((*m)->bit & allowed) != 0 && (passwords || !(*m)->plaintext) &&
-			(!(*m)->usable || (*m)->usable(stream)))
+			(!(*m)->usable || (*m)->usable(peer)))
 			usable |= (*m)->bit;
 	return usable;
 }
@@ -97,6 +104,18 @@ struct err sasl_identities(
 			ERR_INVALID, "SASL: an identity of more than %d octets", SASL_IDENTITY_MAX);
 	exchange->credentials->login = mem_strdup(login);
 	exchange->credentials->authorization = mem_strdup(authorization);
+	return ok();
+}
+
+struct err sasl_refuse(struct sasl_exchange *exchange, const char *login, const char *authorization,
+	const char *why)
+{
+	struct err e = sasl_identities(exchange, login, authorization);
+
+	if (failed(e))
+		return e;
+	exchange->credentials->kind = CREDENTIAL_REFUSED;
+	exchange->credentials->why = mem_strdup(why);
 	return ok();
 }
 

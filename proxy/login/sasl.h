@@ -17,9 +17,18 @@
 
 struct sasl;
 
+/* What a mechanism may look at, before and while its exchange runs. Borrowed until sasl_free. */
+struct sasl_peer {
+	const struct config *config;
+	const struct listener_config *listener;
+	struct route_query query; /* its login is not looked at */
+	struct stream *stream;    /* for channel bindings and client certificates */
+	unsigned offered;         /* MECH_ bits that this client is shown: sasl_usable */
+};
+
 /* Those of the mechanisms that a connection can have as it is now. passwords: whether a password
  * may come over it; without, the mechanisms that show one are left out, MECH_USER too. */
-unsigned sasl_usable(unsigned mechanisms, const struct stream *stream, bool passwords);
+unsigned sasl_usable(unsigned mechanisms, const struct sasl_peer *peer, bool passwords);
 /* The mechanism of that name (case-insensitive) among the allowed bits; 0 when there is none. */
 unsigned sasl_mechanism(const char *name, unsigned allowed);
 /* The names of the allowed SASL mechanisms for CAPA, e.g. "PLAIN LOGIN"; "" when none. buffer of at
@@ -27,13 +36,6 @@ unsigned sasl_mechanism(const char *name, unsigned allowed);
 #define SASL_NAMES_MAX 128
 const char *sasl_names(unsigned allowed, char *buffer, size_t n);
 
-/* What a mechanism may look at while its exchange runs. Borrowed until sasl_free. */
-struct sasl_peer {
-	const struct config *config;
-	struct route_query query; /* its login is not looked at */
-	struct stream *stream;    /* for channel bindings and client certificates */
-	unsigned offered;         /* MECH_ bits that this client was shown */
-};
 /* Starts an exchange; mechanism is one MECH_ bit. peer may be NULL for PLAIN and LOGIN. */
 struct err sasl_new(unsigned mechanism, const struct sasl_peer *peer, struct sasl **ret);
 void sasl_free(struct sasl *sasl); /* NULL-safe, wipes */
@@ -44,7 +46,8 @@ enum sasl_state { SASL_CONTINUE, SASL_DONE };
 /* One step. input: base64 as the client sent it ("" for the first step without an initial response;
  * "=" is an empty initial response). Strict base64 (RFC 5034 section 4). output: the challenge in
  * base64, "" for an empty one; owned by sasl until the next call. SASL_DONE: credentials are
- * filled. ERR_INVALID: bad base64 or a malformed message; ERR_TEMP, ERR_TIMEOUT, ERR_CANCELED: what
+ * filled. ERR_INVALID: bad base64 or a malformed message; ERR_AUTH: refused, and nobody
+ * knows who it was; ERR_TEMP, ERR_TIMEOUT, ERR_CANCELED: what
  * the mechanism asked could not answer. After any error the exchange is over. credentials are the
  * same in every step of one exchange. */
 fiber_fn struct err sasl_step(struct sasl *sasl, const char *input, const char **output,

@@ -8,6 +8,7 @@ struct gsasl_state {
 	Gsasl_session *session;
 	struct sasl_exchange *exchange;
 	sasl_gsasl_ask *ask;
+	void *own; /* the mechanism's */
 };
 
 static int on_ask(Gsasl *library, Gsasl_session *session, Gsasl_property property)
@@ -15,7 +16,7 @@ static int on_ask(Gsasl *library, Gsasl_session *session, Gsasl_property propert
 	const struct gsasl_state *state = session ? gsasl_session_hook_get(session) : NULL;
 
 	(void)library;
-	if (!state || !state->ask)
+	if (!state)
 		return GSASL_NO_CALLBACK;
 	return state->ask(state->exchange, session, property);
 }
@@ -37,21 +38,29 @@ static struct err library_get(Gsasl **ret)
 	return ok();
 }
 
-struct err sasl_gsasl_start(struct sasl_exchange *exchange, sasl_gsasl_ask *ask)
+static struct err session_new(const char *name, Gsasl_session **ret)
 {
-	const char *name = exchange->mechanism->name;
-	struct gsasl_state *state;
-	Gsasl_session *session;
 	Gsasl *library = NULL;
-	struct err e;
+	struct err e = library_get(&library);
 	int status;
 
-	if (failed(e = library_get(&library)))
+	if (!failed(e) && (status = gsasl_server_start(library, name, ret)) != GSASL_OK)
+		e = err_make(ERR_TEMP, "libgsasl: %s: %s", name, gsasl_strerror(status));
+	return e;
+}
+
+struct err sasl_gsasl_start(struct sasl_exchange *exchange, sasl_gsasl_ask *ask, void *own)
+{
+	struct gsasl_state *state;
+	Gsasl_session *session;
+	struct err e = session_new(exchange->mechanism->name, &session);
+
+	if (failed(e)) {
+		free(own);
 		return e;
-	if ((status = gsasl_server_start(library, name, &session)) != GSASL_OK)
-		return err_make(ERR_TEMP, "libgsasl: %s: %s", name, gsasl_strerror(status));
+	}
 	state = mem_zalloc(1, sizeof(*state));
-	*state = (struct gsasl_state){ session, exchange, ask };
+	*state = (struct gsasl_state){ session, exchange, ask, own };
 	gsasl_session_hook_set(session, state);
 	exchange->state = state;
 	return ok();
@@ -64,6 +73,13 @@ Gsasl_session *sasl_gsasl_session(const struct sasl_exchange *exchange)
 	return state->session;
 }
 
+void *sasl_gsasl_own(const struct sasl_exchange *exchange)
+{
+	const struct gsasl_state *state = exchange->state;
+
+	return state->own;
+}
+
 void sasl_gsasl_free(struct sasl_exchange *exchange)
 {
 	Gsasl_session *session = sasl_gsasl_session(exchange);
@@ -73,6 +89,7 @@ void sasl_gsasl_free(struct sasl_exchange *exchange)
 	if (password)
 		explicit_bzero(password, strlen(password));
 	gsasl_finish(session);
+	free(sasl_gsasl_own(exchange));
 	free(exchange->state);
 }
 

@@ -27,7 +27,7 @@ struct sasl_mechanism {
 			    * challenge */
 	bool takes_empty;  /* an empty message means something */
 	/* Whether this connection can have it; NULL: every one can. Asked again for each CAPA. */
-	bool (*usable)(const struct stream *stream);
+	bool (*usable)(const struct sasl_peer *peer);
 	/* Sets exchange->state. ERR_TEMP: it does not work at the moment. free is not called then.
 	 * NULL: there is nothing to set up. */
 	struct err (*start)(struct sasl_exchange *exchange);
@@ -36,15 +36,24 @@ struct sasl_mechanism {
 	 * and the credentials are filled in, as CREDENTIAL_REFUSED if it has shown that they are
 	 * wrong. A challenge together with *done is sent, and then answered by the client: with an
 	 * empty response after a success (RFC 5034 section 4: +OK has no room for it), by anything
-	 * after a failure. ERR_INVALID: the message is malformed; ERR_TEMP, ERR_TIMEOUT,
+	 * after a failure. ERR_INVALID: the message is malformed; ERR_AUTH: refused before there is
+	 * a login that could be refused; ERR_TEMP, ERR_TIMEOUT,
 	 * ERR_CANCELED as everywhere. */
 	fiber_fn struct err (*step)(struct sasl_exchange *exchange, const char *message, size_t n,
 		struct buffer *out, bool *done);
 	void (*free)(struct sasl_exchange *exchange); /* NULL: there is nothing to free */
 };
 
-extern const struct sasl_mechanism sasl_plain, sasl_login;
+extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus,
+	sasl_external;
+#ifdef POPGATE_GSSAPI
+extern const struct sasl_mechanism sasl_gssapi, sasl_ntlm;
+#endif
 
+/* Fills in login and authorization, for an exchange that has shown them to be wrong. why: for the
+ * log. */
+struct err sasl_refuse(struct sasl_exchange *exchange, const char *login, const char *authorization,
+	const char *why);
 /* Fills in login and authorization. ERR_INVALID: the login is empty, or one is too long. */
 struct err sasl_identities(
 	struct sasl_exchange *exchange, const char *login, const char *authorization);

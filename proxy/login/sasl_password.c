@@ -17,7 +17,7 @@ static int accept_any(
 
 static struct err start(struct sasl_exchange *exchange)
 {
-	return sasl_gsasl_start(exchange, accept_any);
+	return sasl_gsasl_start(exchange, accept_any, NULL);
 }
 
 /* The password is taken as it was sent, not as SASLprep changed it: PASS gives it so, and the

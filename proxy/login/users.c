@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proxy/login/hash.h"
+#include "proxy/login/scram.h"
 
 struct err users_open(const char *path, int *ret_fd, struct stat *ret_stat)
 {
@@ -189,18 +190,28 @@ static int by_cost(const void *a, const void *b)
 	return order != 0 ? order : (n > m) - (n < m);
 }
 
-static const struct users_entry *find_typical(const struct users *users)
+static bool any_hash(const char *hash)
+{
+	(void)hash;
+	return true;
+}
+
+/* The entry whose cost is the commonest among those that `which` takes, or NULL. */
+static const struct users_entry *find_typical(
+	const struct users *users, bool (*which)(const char *hash))
 {
 	cleanup(free_cleanup) const struct users_entry **costs = NULL;
 	const struct users_entry *best = NULL;
-	size_t best_run = 0, run = 0;
+	size_t n = 0, best_run = 0, run = 0;
 
 	if (users->n == 0)
 		return NULL;
 	costs = mem_zalloc(users->n, sizeof(struct users_entry *));
-	memcpy(costs, users->sorted, users->n * sizeof(struct users_entry *));
-	qsort(costs, users->n, sizeof(struct users_entry *), by_cost);
-	for (size_t i = 0; i < users->n; i++) {
+	for (size_t i = 0; i < users->n; i++)
+		if (which(users->sorted[i]->hash))
+			costs[n++] = users->sorted[i];
+	qsort(costs, n, sizeof(struct users_entry *), by_cost);
+	for (size_t i = 0; i < n; i++) {
 		run = i > 0 && by_cost(&costs[i - 1], &costs[i]) == 0 ? run + 1 : 1;
 		if (run > best_run) {
 			best_run = run;
@@ -223,7 +234,8 @@ struct err users_parse(
 	if (parser.first_wrong)
 		return err_make(ERR_INVALID, "%s:%u: %s", path, parser.first_wrong_line,
 			parser.first_wrong);
-	users->typical = find_typical(users);
+	users->typical = find_typical(users, any_hash);
+	users->typical_scram = find_typical(users, scram_is);
 	*ret = steal(users);
 	return ok();
 }
@@ -257,4 +269,9 @@ const struct users_entry *users_find(const struct users *users, const char *logi
 const char *users_typical_hash(const struct users *users)
 {
 	return users->typical ? users->typical->hash : NULL;
+}
+
+const char *users_typical_scram(const struct users *users)
+{
+	return users->typical_scram ? users->typical_scram->hash : NULL;
 }

@@ -34,7 +34,7 @@ struct users {
 	char *text;
 	size_t text_length;
 	const struct users_entry **sorted; /* by login */
-	const struct users_entry *typical;
+	const struct users_entry *typical, *typical_scram;
 };
 
 /* Called for every malformed line: what is wrong with it. */
@@ -61,6 +61,8 @@ const char *users_check_login(const char *login);
 const struct users_entry *users_find(const struct users *users, const char *login);
 /* A hash whose cost (hash_cost_length) is the commonest in the file; NULL when it has no entry. */
 const char *users_typical_hash(const struct users *users);
+/* As users_typical_hash, of its SCRAM keys. */
+const char *users_typical_scram(const struct users *users);
 
 /* The users of a file as it is now. Every call looks at the file (in the thread pool), and reads it
  * again when it is another one or its size or times changed; one copy per process. When the file

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "proxy/pop3/session_state.h"
-#include "proxy/runtime/utf8.h"
 #include "proxy/runtime/log.h"
+#include "proxy/runtime/utf8.h"
 
 /* Says why there is no password login on this connection. */
 fiber_fn static void refuse_plaintext(struct session *s)
@@ -63,7 +63,8 @@ fiber_fn static void list_mechanisms(struct session *s)
 	reply_end(s->out);
 }
 
-/* A step failed: the client's message was malformed, or what the mechanism needs is out of order. */
+/* A step failed: the client's message was malformed, or what the mechanism needs is out of order.
+ */
 fiber_fn static void broken_exchange(struct session *s, unsigned mechanism, struct err e)
 {
 	if (e.scope == ERR_INVALID) {
@@ -117,16 +118,14 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 {
 	cleanup(sasl_cleanup) struct sasl *sasl = NULL;
 	struct credentials credentials = { 0 };
-	struct sasl_peer peer = { .config = s->config,
-		.query = session_query(s),
-		.stream = s->stream,
-		.offered = session_mechanisms(s) };
+	struct sasl_peer peer = session_peer(s);
 	unsigned mechanism;
 
 	if (!args->word) {
 		list_mechanisms(s);
 		return;
 	}
+	peer.offered = session_mechanisms(s);
 	mechanism = sasl_mechanism(args->word, peer.offered);
 	if (!mechanism) {
 		if (session_passwords_allowed(s))

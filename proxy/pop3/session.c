@@ -49,14 +49,23 @@ static bool serves_listener(const struct tenant *tenant, const char *listener)
 	return names->n == 0;
 }
 
+struct sasl_peer session_peer(const struct session *s)
+{
+	return (struct sasl_peer){ .config = s->config,
+		.listener = s->connection->listener,
+		.query = session_query(s),
+		.stream = s->stream };
+}
+
 unsigned session_mechanisms(const struct session *s)
 {
+	struct sasl_peer peer = session_peer(s);
 	unsigned mechanisms = 0;
 
 	for (size_t i = 0; i < s->config->n_tenants; i++)
 		if (serves_listener(&s->config->tenants[i], s->connection->listener->name))
 			mechanisms |= s->config->tenants[i].auth.mechanisms;
-	return sasl_usable(mechanisms, s->stream, session_passwords_allowed(s));
+	return sasl_usable(mechanisms, &peer, session_passwords_allowed(s));
 }
 
 bool session_utf8_offered(const struct session *s)

@@ -62,6 +62,31 @@ const char *stream_tls_version(const struct stream *stream);
 /* The SNI name a client sent, or "". Valid as long as the stream. */
 const char *stream_tls_server_name(const struct stream *stream);
 
+/* What tells this TLS connection from every other (RFC 5056), and that both ends see the same one.
+ * tls-exporter (RFC 9266) exists in TLS 1.3; tls-unique (RFC 5929) in 1.2, and only with the
+ * extended master secret (RFC 7627), without which it can be forged. */
+enum stream_binding {
+	STREAM_TLS_EXPORTER,
+	STREAM_TLS_UNIQUE,
+	/* The hash of the server's certificate (RFC 5929): of the server, not of the connection. */
+	STREAM_TLS_SERVER_END_POINT,
+};
+#define STREAM_BINDING_MAX 64
+/* Its octets into ret, how many; 0: this connection has none of that type. */
+size_t stream_tls_binding(const struct stream *stream, enum stream_binding type,
+	unsigned char ret[STREAM_BINDING_MAX]);
+
+/* A name in the certificate that the client has shown, and that was verified. */
+enum stream_peer_name {
+	STREAM_PEER_EMAIL,       /* the first rfc822Name of its subjectAltName */
+	STREAM_PEER_COMMON_NAME, /* its last CN, in UTF-8 */
+};
+#define STREAM_PEER_NAME_MAX 256
+/* Into ret; false: there is no certificate, no such name, or one with control octets or over
+ * STREAM_PEER_NAME_MAX - 1 octets. */
+bool stream_tls_peer_name(
+	const struct stream *stream, enum stream_peer_name which, char ret[STREAM_PEER_NAME_MAX]);
+
 int stream_fd(const struct stream *stream);
 /* The connection's counts since its start, TLS overhead not included. */
 uint64_t stream_octets_in(const struct stream *stream);

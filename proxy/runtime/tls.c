@@ -160,6 +160,21 @@ static int on_server_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_NOACK;
 }
 
+/* A file may hold revocation lists beside the authorities; then they count, for every certificate
+ * of a chain. */
+static void use_revocation_lists(SSL_CTX *context)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(context);
+	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++)
+		if (X509_OBJECT_get_type(sk_X509_OBJECT_value(objects, i)) == X509_LU_CRL) {
+			(void)X509_STORE_set_flags(
+				store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+			return;
+		}
+}
+
 static struct err ask_for_client_certificates(SSL_CTX *context, const char *ca_file)
 {
 	struct err e = check_readable(ca_file);
@@ -174,6 +189,7 @@ static struct err ask_for_client_certificates(SSL_CTX *context, const char *ca_f
 	if (!names)
 		return file_error(ca_file, "certificate");
 	SSL_CTX_set_client_CA_list(context, names);
+	use_revocation_lists(context);
 	tls_explain_verification(context, SSL_VERIFY_PEER);
 	return ok();
 }

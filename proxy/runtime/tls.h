@@ -25,8 +25,8 @@ enum tls_version { TLS_V1_0, TLS_V1_1, TLS_V1_2, TLS_V1_3 };
 /* Reads the files; ERR_INVALID says which file and why (missing, unreadable, key does not fit). The
  * certificate whose names (subjectAltName, else CN; wildcards) fit the client's server name is
  * used, else the first. minimum below TLS_V1_2 also lowers OpenSSL's security level to 0, for old
- * devices. client_ca_file: NULL, or a file of CAs; then client certificates are asked for, not
- * required. */
+ * devices. client_ca_file: NULL or "", or a file of CAs, and of revocation lists if wanted;
+ * then client certificates are asked for, not required. */
 struct err tls_server_new(const struct tls_certificate *certificates, size_t n,
 	enum tls_version minimum, const char *client_ca_file, struct tls_context **ret);
 

@@ -13,7 +13,7 @@
 #include "proxy/verbs/verbs.h"
 
 static const char help[] =
-	"Usage: popgate users set    --file FILE LOGIN\n"
+	"Usage: popgate users set    --file FILE [--scram] LOGIN\n"
 	"       popgate users remove --file FILE LOGIN\n"
 	"       popgate users list   --file FILE\n"
 	"\n"
@@ -23,10 +23,13 @@ static const char help[] =
 	"\n"
 	"  set     reads the password from standard input (one line; a terminal is asked twice,\n"
 	"          without echo) and stores its yescrypt hash. Makes the file when there is none.\n"
+	"          --scram: stores SCRAM-SHA-256 keys instead; the mechanism scram-sha-256 needs\n"
+	"          them, and user, plain and login work with them too.\n"
 	"  remove  removes one login.\n"
 	"  list    prints each login and the kind of its hash.\n"
 	"\n"
 	"  -f, --file FILE  the users file\n"
+	"  -s, --scram      for set: SCRAM-SHA-256 keys\n"
 	"  -h, --help       this text\n"
 	"\n"
 	"LOGIN is written as it is after the login_name rules: in lower case, with its domain,\n"
@@ -45,36 +48,42 @@ static int complain(const char *text)
 	return VERB_USAGE;
 }
 
-static struct err make_hash(const char *login, char hash[HASH_MAX])
+struct users_request {
+	const char *file, *login;
+	enum hash_form form;
+};
+
+static struct err make_hash(const struct users_request *request, char hash[HASH_MAX])
 {
-	cleanup(free_cleanup) char *prompt = mem_printf("Password for %s", login);
+	cleanup(free_cleanup) char *prompt = mem_printf("Password for %s", request->login);
 	cleanup(secret_cleanup) struct secret *password = NULL;
 	struct err e;
 
 	if (failed(e = password_input(prompt, true, &password)))
 		return e;
-	return hash_make(password, hash);
+	return hash_make(request->form, password, hash);
 }
 
-static int users_verb_set(const char *file, const char *login)
+static int users_verb_set(const struct users_request *request)
 {
-	const char *wrong = users_check_login(login);
+	const char *login = request->login, *wrong = users_check_login(login);
 	char hash[HASH_MAX];
 	struct err e;
 	bool known;
 
 	if (wrong)
 		return complain(wrong);
-	if (failed(e = make_hash(login, hash)))
+	if (failed(e = make_hash(request, hash)))
 		return complain(e.detail);
-	if (failed(e = users_set(file, login, hash, &known)))
+	if (failed(e = users_set(request->file, login, hash, &known)))
 		return complain(e.detail);
 	printf("%s: %s\n", login, known ? "password changed" : "added");
 	return VERB_DONE;
 }
 
-static int users_verb_remove(const char *file, const char *login)
+static int users_verb_remove(const struct users_request *request)
 {
+	const char *file = request->file, *login = request->login;
 	struct err e;
 	bool known;
 
@@ -93,16 +102,16 @@ static void print_wrong(unsigned line, const char *wrong, void *file)
 	fprintf(stderr, "%s:%u: %s\n", (const char *)file, line, wrong);
 }
 
-static int users_verb_list(const char *file, const char *login)
+static int users_verb_list(const struct users_request *request)
 {
 	cleanup(users_cleanup) struct users *users = NULL;
+	const char *file = request->file;
 	struct stat st;
 	struct err e;
 	size_t n;
 	char *text;
 	int fd;
 
-	(void)login;
 	if (failed(e = users_open(file, &fd, &st)))
 		return complain(e.detail);
 	e = users_slurp(fd, file, &text, &n);
@@ -119,7 +128,7 @@ static int users_verb_list(const char *file, const char *login)
 static const struct users_action {
 	const char *name;
 	bool login;
-	int (*run)(const char *file, const char *login);
+	int (*run)(const struct users_request *request);
 } actions[] = {
 	{ "set", true, users_verb_set },
 	{ "remove", true, users_verb_remove },
@@ -127,7 +136,7 @@ static const struct users_action {
 	{ NULL, false, NULL },
 };
 
-static int run(const char *file, int argc, char **argv)
+static int run(struct users_request *request, int argc, char **argv)
 {
 	const struct users_action *action = actions;
 
@@ -137,31 +146,36 @@ static int run(const char *file, int argc, char **argv)
 		action++;
 	if (!action->name)
 		return verb_usage("users", "the first argument must be set, remove or list");
-	if (!file)
+	if (!request->file)
 		return verb_usage("users", "name the users file: --file FILE");
 	if (argc < 1 + action->login)
 		return verb_usage("users", "a LOGIN is missing");
 	if (argc > 1 + action->login)
 		return verb_usage("users", "too many arguments");
-	return action->run(file, argv[1]);
+	request->login = argv[1];
+	return action->run(request);
 }
 
 int verb_users(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "file", required_argument, NULL, 'f' },
+		{ "scram", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *file = NULL;
+	struct users_request request = { .form = HASH_FORM_YESCRYPT };
 	int option;
 
 	opterr = 0;
 	optind = 0; /* the program has looked at its own arguments before */
-	while ((option = getopt_long(argc, argv, "f:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:sh", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
-			file = optarg;
+			request.file = optarg;
+			break;
+		case 's':
+			request.form = HASH_FORM_SCRAM;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -170,5 +184,5 @@ int verb_users(int argc, char **argv)
 			return verb_usage("users", "an unknown option, or one without its value");
 		}
 	}
-	return run(file, argc - optind, argv + optind);
+	return run(&request, argc - optind, argv + optind);
 }

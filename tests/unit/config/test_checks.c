@@ -381,10 +381,10 @@ static void keys_without_effect_are_noted(void **state)
 			    "maildrop: {expire_after: never, login_delay: 0m, quota_warning: 0%}\n"
 			    "uidl: {format: decimal, max_changed: 20%, adopt_file: ''}\n",
 		"");
-	c = fixture_load(BASE "auth: {mechanisms: [plain, external]}\n");
+	c = fixture_load(BASE "auth: {mechanisms: [plain, oauthbearer]}\n");
 	assert_string_equal(fixture_reports(),
-		NOTE "3:28: auth.mechanisms: external is accepted, but not in effect in this "
-		     "version\n");
+		NOTE "3:28: auth.mechanisms: oauthbearer is accepted, but not in effect in "
+		     "this version\n");
 	assert_int_equal(c->tenants[0].auth.mechanisms, MECH_PLAIN);
 }
 

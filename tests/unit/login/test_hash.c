@@ -80,7 +80,7 @@ static void test_password_with_nul_or_too_long_never_fits(void **state)
 	assert_false(matches(HASH_OF_EMPTY, "\0x", 2));
 	assert_false(matches(HASH_OF_EMPTY, longest, sizeof(longest)));
 	password = secret_new(longest, HASH_PASSWORD_MAX);
-	assert_ok(hash_make(password, hash));
+	assert_ok(hash_make(HASH_FORM_YESCRYPT, password, hash));
 	assert_true(matches(hash, longest, HASH_PASSWORD_MAX));
 	assert_false(matches(hash, longest, HASH_PASSWORD_MAX + 1));
 }
@@ -181,15 +181,15 @@ static void test_made_hash_fits(void **state)
 	const char *kind = "";
 
 	(void)state;
-	assert_ok(hash_make(password, first));
-	assert_ok(hash_make(password, second));
+	assert_ok(hash_make(HASH_FORM_YESCRYPT, password, first));
+	assert_ok(hash_make(HASH_FORM_YESCRYPT, password, second));
 	assert_string_not_equal(first, second);
 	assert_null(hash_check(first, &kind));
 	assert_string_equal(kind, "yescrypt");
 	assert_true(matches(first, PASSWORD, strlen(PASSWORD)));
 	assert_false(matches(first, "Correct horse", strlen(PASSWORD)));
-	assert_scope(hash_make(empty, first), ERR_INVALID);
-	assert_scope(hash_make(nul, first), ERR_INVALID);
+	assert_scope(hash_make(HASH_FORM_YESCRYPT, empty, first), ERR_INVALID);
+	assert_scope(hash_make(HASH_FORM_YESCRYPT, nul, first), ERR_INVALID);
 }
 
 /* What an unknown tenant costs is what a login of ours costs. */
@@ -200,7 +200,7 @@ static void test_nobody_costs_what_made_hashes_cost(void **state)
 	const char *kind = "";
 
 	(void)state;
-	assert_ok(hash_make(password, made));
+	assert_ok(hash_make(HASH_FORM_YESCRYPT, password, made));
 	assert_null(hash_check(hash_nobody, &kind));
 	assert_int_equal(hash_cost_length(hash_nobody), hash_cost_length(made));
 	assert_memory_equal(hash_nobody, made, hash_cost_length(made));
