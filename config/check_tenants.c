@@ -159,13 +159,15 @@ static bool is_served(const struct maildrop_settings *maildrop, size_t n_also, c
 static void check_quota_warning(struct loader *l, const struct block *block)
 {
 	const struct maildrop_settings *maildrop = &block->shared->maildrop;
+	const char *standard = arena_printf(l->scratch, "postmaster@%s", l->config->hostname);
+	bool derived = strcmp(maildrop->notice_from, standard) == 0;
+	bool valid = mail_address_valid(maildrop->notice_from);
 
-	if (block_has(l, block, "maildrop.notice_from", "") &&
-		!mail_address_valid(maildrop->notice_from))
+	if (!valid && !derived)
 		block_report(l, block, "maildrop.notice_from", CONFIG_ERROR,
 			"%s is no mail address, expected one such as postmaster@example.org",
 			quoted(l->scratch, maildrop->notice_from));
-	else if (maildrop->quota_warning > 0 && !mail_address_valid(maildrop->notice_from))
+	else if (!valid && maildrop->quota_warning > 0)
 		block_report(l, block, "maildrop.quota_warning", CONFIG_ERROR,
 			"the notice would come from %s, which is no mail address; expected "
 			"maildrop.notice_from, or a domain as hostname",

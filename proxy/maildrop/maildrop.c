@@ -20,7 +20,7 @@ static void name_folders(struct maildrop *drop)
 	const struct string_list *also = &drop->settings->also;
 
 	drop->n_folders = also->n + 1;
-	drop->folders = arena_zalloc(drop->arena, drop->n_folders, sizeof(*drop->folders));
+	drop->folders = arena_zalloc(drop->arena, drop->n_folders + 1, sizeof(*drop->folders));
 	drop->folder_hashes =
 		arena_zalloc(drop->arena, drop->n_folders, sizeof(*drop->folder_hashes));
 	drop->folders[0] = folder_identity(drop->account->folder);
@@ -29,6 +29,7 @@ static void name_folders(struct maildrop *drop)
 		drop->folders[i] = folder_identity(also->items[i - 1]);
 		drop->folder_hashes[i] = unique_id_folder_hash(drop->folders[i]);
 	}
+	drop->folders[drop->n_folders] = NOTICE_FOLDER;
 }
 
 /* A folder that is named twice (a login may choose one of maildrop.also) shows its mail once. */
@@ -75,6 +76,7 @@ fiber_fn static struct err take_listing(struct maildrop *drop)
 		return err_make(ERR_LIMIT, "more than 2^32 messages");
 	drop->messages = listing.messages;
 	drop->n_messages = listing.n;
+	drop->quota = listing.quota;
 	drop->left_out = bits_new(drop->arena, listing.n);
 	drop->known = bits_new(drop->arena, listing.n);
 	drop->retrieved = bits_new(drop->arena, listing.n);
@@ -96,6 +98,7 @@ fiber_fn struct err maildrop_open(const struct account *account, struct backend 
 	drop->backend = backend;
 	drop->registry = registry;
 	drop->arena = arena;
+	drop->opened = time(NULL);
 	drop->unique_id = arena_alloc(arena, sizeof(*drop->unique_id));
 	name_folders(drop);
 	if (account->tenant->store == STORE_IMAP && failed(e = check_hashes(drop)))
@@ -106,7 +109,7 @@ fiber_fn struct err maildrop_open(const struct account *account, struct backend 
 		drop->numbers = arena_zalloc(arena, drop->n_messages, sizeof(*drop->numbers));
 	if (registry && failed(e = snapshot_remember(drop)))
 		return e;
-	if (failed(e = snapshot_make_view(drop, time(NULL))))
+	if (failed(e = snapshot_make_view(drop)))
 		return e;
 	drop->marks = bits_new(arena, drop->n_view);
 	*ret = drop;
@@ -117,6 +120,17 @@ static uint32_t index_of(const struct maildrop *drop, size_t number)
 {
 	assert(number >= 1 && number <= drop->n_view);
 	return drop->view[number - 1];
+}
+
+const struct backend_quota *maildrop_quota(const struct maildrop *drop)
+{
+	return &drop->quota;
+}
+
+bool maildrop_quota_warns(const struct maildrop *drop)
+{
+	return drop->settings->quota_warning > 0 && quota_known(&drop->quota) &&
+	       quota_percent(&drop->quota) >= drop->settings->quota_warning;
 }
 
 size_t maildrop_count(const struct maildrop *drop)
@@ -142,14 +156,26 @@ bool maildrop_marked(const struct maildrop *drop, size_t number)
 
 uint64_t maildrop_size(const struct maildrop *drop, size_t number)
 {
-	return drop->messages[index_of(drop, number)].size;
+	return snapshot_message(drop, index_of(drop, number))->size;
+}
+
+static void notice_unique_id(const struct maildrop *drop, struct unique_id *ret)
+{
+	uint64_t number = drop->notice->entry.number;
+
+	if (drop->account->tenant->store == STORE_MAILDIR)
+		unique_id_number(ret, number);
+	else
+		unique_id_given(ret, number);
 }
 
 void snapshot_unique_id(const struct maildrop *drop, uint32_t index, struct unique_id *ret)
 {
-	const struct backend_message *message = &drop->messages[index];
+	const struct backend_message *message = snapshot_message(drop, index);
 
-	if (drop->numbers)
+	if (index == drop->n_messages)
+		notice_unique_id(drop, ret);
+	else if (drop->numbers)
 		unique_id_number(ret, drop->numbers[index]);
 	else if (message->key)
 		unique_id_name(
@@ -193,6 +219,9 @@ fiber_fn struct err maildrop_fetch(struct maildrop *drop, size_t number, enum fe
 	struct err e;
 
 	assert(!maildrop_marked(drop, number));
+	/* Of TOP's lines the sink takes what it wants. */
+	if (index == drop->n_messages)
+		return out->write(out, drop->notice->text, strlen(drop->notice->text));
 	e = drop->backend->ops->fetch(drop->backend, &drop->messages[index], part, lines, out);
 	/* A sink that wanted no more has not taken the message. */
 	if (!failed(e) && part == FETCH_ALL && !out->full)
@@ -205,8 +234,8 @@ void maildrop_measured(struct maildrop *drop, size_t number, uint64_t octets)
 	uint32_t index = index_of(drop, number);
 
 	/* Without exact sizes LIST goes on to say what the store says. */
-	if (octets == drop->messages[index].size || octets > REGISTRY_SIZE_MAX ||
-		!drop->settings->exact_rfc822_size || !drop->registry)
+	if (index == drop->n_messages || octets == drop->messages[index].size ||
+		octets > REGISTRY_SIZE_MAX || !drop->settings->exact_rfc822_size || !drop->registry)
 		return;
 	if (!drop->measured) {
 		drop->measured =

@@ -4,6 +4,9 @@
  * Taken once from a backend's listing and immutable but for the marks (MS-STANXPOP3 C0004). Message
  * numbers run from 1 without gaps. No lock is held on anything. Lives in the session's arena;
  * borrows the backend and the registry.
+ * A mailbox whose quota is used up to maildrop.quota_warning shows a notice besides (notice.h), a
+ * message as any other here; it counts as no part of max_messages and goes when it is deleted,
+ * whatever on_delete says.
  * Suspends: open, fetch, update.
  */
 #ifndef POPGATE_MAILDROP_MAILDROP_H
@@ -18,6 +21,11 @@ struct maildrop;
  * registry may be NULL (state: none). Every id it holds is durable before this returns. */
 fiber_fn struct err maildrop_open(const struct account *account, struct backend *backend,
 	struct registry *registry, struct arena *arena, struct maildrop **ret);
+
+/* The store's quota, as far as it was told (see backend_listing), and whether it is used up to the
+ * tenant's quota_warning. */
+const struct backend_quota *maildrop_quota(const struct maildrop *drop);
+bool maildrop_quota_warns(const struct maildrop *drop);
 
 /* How many numbers there are, marked ones included. */
 size_t maildrop_count(const struct maildrop *drop);
@@ -46,20 +54,32 @@ fiber_fn struct err maildrop_fetch(struct maildrop *drop, size_t number, enum fe
  * not where exact_rfc822_size is off); the snapshot itself does not change. */
 void maildrop_measured(struct maildrop *drop, size_t number, uint64_t octets);
 
+/* A message that was removed for its age. */
+struct maildrop_expired {
+	const char *unique_id;
+	int64_t arrival; /* seconds since 1970 */
+	int64_t age;     /* s, when the snapshot was taken */
+};
+
 /* What UPDATE did. */
 struct maildrop_outcome {
 	size_t asked;   /* messages that were marked */
 	size_t removed; /* of them now gone (or hidden, or ignored, as on_delete says) */
 	const char *const *removed_ids; /* unique-ids of those, for the audit log; in the arena */
-	size_t hidden;   /* of the removed: flagged and hidden only, since the server has no UIDPLUS
+	size_t expired; /* messages that are gone for their age, as expire_after and on_delete say
+			 */
+	const struct maildrop_expired *expired_messages; /* those; in the arena */
+	size_t hidden;   /* of all these: flagged and hidden only, since the server has no UIDPLUS
 			  */
 	struct err note; /* trouble that kept nothing from being removed (\Seen not set, a clean-up
 			  * of the registry put off): for the log; no detail: none */
 };
 
-/* The UPDATE state, at most once: removes the marked messages as on_delete says, marks the
- * retrieved ones \Seen, writes the registry. outcome is always filled in; ok only when all marked
- * are gone, else the detail counts them. */
+/* The UPDATE state, at most once: removes the marked messages as on_delete says, those of this
+ * snapshot whose arrival was longer ago than expire_after when it was taken (never one whose
+ * arrival is unknown), marks the retrieved ones \Seen, writes the registry. outcome is always
+ * filled in; ok only when all marked are gone, else the detail counts them. That an expired one
+ * stays is no error: it goes another time. */
 fiber_fn struct err maildrop_update(struct maildrop *drop, struct maildrop_outcome *outcome);
 
 #endif

@@ -88,13 +88,13 @@ void snapshot_sort_by_arrival(const struct maildrop *drop, uint32_t *indices, si
 }
 
 /* An unknown age is no reason to keep mail from its owner. */
-static bool too_old(const struct maildrop *drop, const struct backend_message *message, int64_t now)
+static bool too_old(const struct maildrop *drop, const struct backend_message *message)
 {
 	uint64_t limit = drop->settings->newer_than / 1000;
 
-	if (!drop->settings->newer_than || !message->arrival || message->arrival >= now)
+	if (!drop->settings->newer_than || !message->arrival || message->arrival >= drop->opened)
 		return false;
-	return (uint64_t)now - (uint64_t)message->arrival > limit;
+	return (uint64_t)drop->opened - (uint64_t)message->arrival > limit;
 }
 
 static void reverse(uint32_t *indices, size_t n)
@@ -108,14 +108,14 @@ static void reverse(uint32_t *indices, size_t n)
 }
 
 /* One IMAP folder goes by UID, which is the order of arrival in it whatever INTERNALDATE says. */
-static size_t oldest_first(const struct maildrop *drop, uint32_t *view, int64_t now)
+static size_t oldest_first(const struct maildrop *drop, uint32_t *view)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < drop->n_messages; i++) {
 		uint32_t index = drop->by_key[i];
 
-		if (!bit_get(drop->left_out, index) && !too_old(drop, &drop->messages[index], now))
+		if (!bit_get(drop->left_out, index) && !too_old(drop, &drop->messages[index]))
 			view[n++] = index;
 	}
 	if (drop->n_folders > 1 || drop->account->tenant->store != STORE_IMAP)
@@ -123,21 +123,23 @@ static size_t oldest_first(const struct maildrop *drop, uint32_t *view, int64_t 
 	return n;
 }
 
-struct err snapshot_make_view(struct maildrop *drop, int64_t now)
+struct err snapshot_make_view(struct maildrop *drop)
 {
-	uint32_t *view = arena_alloc(drop->arena, drop->n_messages * sizeof(*view));
-	size_t n = oldest_first(drop, view, now);
+	uint32_t *view = arena_alloc(drop->arena, (drop->n_messages + 1) * sizeof(*view));
+	size_t n = oldest_first(drop, view);
 	uint64_t max = drop->settings->max_messages;
 
 	if (max && n > max) {
 		view += n - max;
 		n = (size_t)max;
 	}
+	if (drop->notice)
+		view[n++] = (uint32_t)drop->n_messages;
 	if (drop->settings->order == ORDER_NEWEST_FIRST)
 		reverse(view, n);
 	for (size_t i = 0; i < n; i++)
 		if (__builtin_add_overflow(
-			    drop->octets, drop->messages[view[i]].size, &drop->octets))
+			    drop->octets, snapshot_message(drop, view[i])->size, &drop->octets))
 			return err_make(ERR_TEMP,
 				"the sizes that the store gives add up to more than 2^64 octets");
 	drop->view = view;

@@ -8,9 +8,11 @@
  * delivered between another session's listing and this one's look into the registry, or overlooked
  * while somebody renamed it in the Maildir. To drop it would change its unique-id. It is marked
  * missing, and dropped at the first write a day later unless a listing showed it in between.
+ *
+ * The notice's entry has no message. Of several the last counts; older ones go the way of the
+ * missing.
  */
 #include <string.h>
-#include <time.h>
 
 #include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/snapshot.h"
@@ -27,7 +29,7 @@ struct join {
 	size_t n_returned;
 	size_t n_vanished;
 	bool loading; /* the first look, as against the transaction: vanished ones are noted */
-	int64_t now;
+	struct registry_entry notice; /* the last one; number 0: there is none */
 };
 
 static struct registry_maildrop name_of(const struct maildrop *drop)
@@ -36,7 +38,7 @@ static struct registry_maildrop name_of(const struct maildrop *drop)
 		.tenant = drop->account->tenant->name,
 		.login = drop->account->login,
 		.folders = drop->folders,
-		.n_folders = drop->n_folders,
+		.n_folders = drop->n_folders + (drop->settings->quota_warning > 0 ? 1 : 0),
 	};
 }
 
@@ -45,6 +47,8 @@ static struct registry_entry entry_of(const struct maildrop *drop, size_t index)
 {
 	const struct backend_message *message = &drop->messages[index];
 
+	if (index == drop->n_messages)
+		return drop->notice->entry;
 	return (struct registry_entry){
 		.folder = message->folder,
 		.uidvalidity = message->uidvalidity,
@@ -62,6 +66,7 @@ static void join_start(struct join *join)
 
 	join->at = 0;
 	join->n_returned = 0;
+	join->notice = (struct registry_entry){ 0 };
 	bits_clear_all(join->returned, drop->n_messages);
 	bits_clear_all(drop->known, drop->n_messages);
 	if (drop->numbers)
@@ -102,6 +107,19 @@ static void join_found(struct join *join, const struct registry_entry *entry, ui
 	}
 }
 
+/* The one of the highest number is the last. */
+static void join_notice(struct join *join, const struct registry_entry *entry)
+{
+	if (entry->number < join->notice.number) {
+		join_vanished(join, entry);
+		return;
+	}
+	if (join->notice.number)
+		join_vanished(join, &join->notice);
+	join->notice = *entry;
+	join->notice.key = arena_strdup(join->drop->arena, entry->key);
+}
+
 static void join_visit(const struct registry_entry *entry, void *arg)
 {
 	struct join *join = arg;
@@ -109,6 +127,10 @@ static void join_visit(const struct registry_entry *entry, void *arg)
 
 	if (!entry) {
 		join_start(join);
+		return;
+	}
+	if (entry->folder == drop->n_folders) {
+		join_notice(join, entry);
 		return;
 	}
 	for (; join->at < drop->n_messages; join->at++) {
@@ -130,9 +152,15 @@ static bool lacks_number(const struct maildrop *drop, size_t index)
 	return drop->numbers && !drop->numbers[index] && !bit_get(drop->left_out, index);
 }
 
+static bool notice_is_due(const struct join *join)
+{
+	return maildrop_quota_warns(join->drop) &&
+	       !notice_is_current(&join->notice, join->drop->opened);
+}
+
 static bool join_wants_write(const struct join *join)
 {
-	if (join->n_returned)
+	if (join->n_returned || notice_is_due(join))
 		return true;
 	for (size_t i = 0; i < join->drop->n_messages; i++)
 		if (lacks_number(join->drop, i))
@@ -179,12 +207,31 @@ static struct err give_numbers(struct join *join, struct registry_writer *writer
 	return e;
 }
 
+/* A new notice in the last one's place. */
+static struct err place_notice(struct join *join, struct registry_writer *writer)
+{
+	struct maildrop *drop = join->drop;
+	struct registry_entry last = join->notice;
+	struct err e;
+
+	join->notice = notice_entry(writer->next++, &drop->quota, drop->opened, drop->arena);
+	join->notice.folder = drop->n_folders;
+	e = writer->keep(writer, &join->notice);
+	if (failed(e) || !last.number)
+		return e;
+	last.missing = 0;
+	return writer->drop(writer, &last);
+}
+
 static struct err join_write(struct registry_writer *writer, void *arg)
 {
 	struct join *join = arg;
 	struct err e;
 
 	if (join->drop->numbers && failed(e = give_numbers(join, writer)))
+		return e;
+	/* Behind the messages, since it is the newest, and ids grow. */
+	if (notice_is_due(join) && failed(e = place_notice(join, writer)))
 		return e;
 	for (size_t i = 0; i < join->drop->n_messages; i++) {
 		struct registry_entry entry;
@@ -195,7 +242,15 @@ static struct err join_write(struct registry_writer *writer, void *arg)
 		if (failed(e = writer->keep(writer, &entry)))
 			return e;
 	}
-	return tidy(join->drop, writer, join->now);
+	return tidy(join->drop, writer, join->drop->opened);
+}
+
+static void show_notice(const struct join *join)
+{
+	struct maildrop *drop = join->drop;
+
+	if (maildrop_quota_warns(drop) && join->notice.number && !join->notice.hidden)
+		drop->notice = notice_new(drop->account, &join->notice, drop->arena);
 }
 
 fiber_fn struct err snapshot_remember(struct maildrop *drop)
@@ -207,18 +262,19 @@ fiber_fn struct err snapshot_remember(struct maildrop *drop)
 		.scratch = scratch,
 		.returned = bits_new(scratch, drop->n_messages),
 		.loading = true,
-		.now = time(NULL),
 	};
 	struct err e;
 
 	if (failed(e = registry_load(drop->registry, &name, join_visit, &join)))
 		return e;
-	if (!join_wants_write(&join))
-		return ok();
-	join.loading = false;
-	if (failed(e = registry_change(drop->registry, &name, join_visit, join_write, &join)))
-		return e;
-	drop->vanished = NULL;
+	if (join_wants_write(&join)) {
+		join.loading = false;
+		e = registry_change(drop->registry, &name, join_visit, join_write, &join);
+		if (failed(e))
+			return e;
+		drop->vanished = NULL;
+	}
+	show_notice(&join);
 	return ok();
 }
 

@@ -2,14 +2,16 @@
  * snapshot - the inside of struct maildrop, for the files of this folder.
  *
  * Two ways to name a message: its index in the backend's listing (what most arrays here go by), and
- * its message number, which the view maps to an index. Everything lives in the session's arena; a
- * message costs its listing entry, 8 octets of indices, a few bits, and 8 for a number of the
- * registry. Texts of unique-ids are made when asked for.
+ * its message number, which the view maps to an index. The index behind the last is that of the
+ * notice. Everything lives in the session's arena; a message costs its listing entry, 8 octets of
+ * indices, a few bits, and 8 for a number of the registry. Texts of unique-ids are made when asked
+ * for.
  */
 #ifndef POPGATE_MAILDROP_SNAPSHOT_H
 #define POPGATE_MAILDROP_SNAPSHOT_H
 
 #include "proxy/maildrop/maildrop.h"
+#include "proxy/maildrop/notice.h"
 #include "proxy/maildrop/unique_id.h"
 
 /* An entry of the registry whose message the listing lacks. */
@@ -25,7 +27,10 @@ struct maildrop {
 	struct registry *registry; /* NULL: state none */
 	struct arena *arena;
 
-	const char **folders;    /* as the registry knows them */
+	int64_t opened; /* seconds since 1970 */
+	struct backend_quota quota;
+
+	const char **folders;    /* as the registry knows them; NOTICE_FOLDER behind the last */
 	uint32_t *folder_hashes; /* UNIQUE_ID_MAIN_FOLDER for the first */
 	size_t n_folders;
 
@@ -38,6 +43,7 @@ struct maildrop {
 	uint64_t *numbers;   /* the registry's; NULL: unique-ids are computed */
 	uint64_t *measured;  /* sizes to be remembered, else REGISTRY_NO_SIZE; NULL: none yet */
 	struct vanished *vanished;
+	struct notice *notice; /* NULL: none is shown */
 
 	uint32_t *view; /* message number - 1 → index */
 	size_t n_view;
@@ -51,6 +57,13 @@ struct maildrop {
 	bool updated;
 };
 
+/* The message of an index, the notice's too. */
+static inline const struct backend_message *snapshot_message(
+	const struct maildrop *drop, size_t index)
+{
+	return index == drop->n_messages ? &drop->notice->message : &drop->messages[index];
+}
+
 /* order.c */
 
 /* Fills by_key; of messages listed twice all but one are left out. */
@@ -60,15 +73,15 @@ int snapshot_compare_entry(
 	const struct maildrop *drop, const struct registry_entry *entry, uint32_t index);
 /* Sorts indices into arrival order, oldest first; ties by folder and key. */
 void snapshot_sort_by_arrival(const struct maildrop *drop, uint32_t *indices, size_t n);
-/* Fills view and octets from what is not left out, by order and window of the settings. now:
- * seconds since 1970. ERR_TEMP when the sizes do not add up in 64 bits. */
-struct err snapshot_make_view(struct maildrop *drop, int64_t now);
+/* Fills view and octets from what is not left out, by order and window of the settings; the notice
+ * is the newest. ERR_TEMP when the sizes do not add up in 64 bits. */
+struct err snapshot_make_view(struct maildrop *drop);
 
 /* remember.c */
 
 /* Joins the listing with what the registry knows: numbers, hidden messages, sizes; gives numbers to
- * Maildir messages that have none. Writes only if there is one of those, or one that was missing
- * and is back. */
+ * Maildir messages that have none; sees to the notice where the quota asks for one. Writes only if
+ * there is one of those, one that was missing and is back, or a notice is due. */
 fiber_fn struct err snapshot_remember(struct maildrop *drop);
 
 /* What QUIT did, to be remembered; indices. */

@@ -55,6 +55,11 @@ void unique_id_number(struct unique_id *ret, uint64_t number)
 	print_decimal(ret, number);
 }
 
+void unique_id_given(struct unique_id *ret, uint64_t number)
+{
+	print_decimal(ret, ((unsigned __int128)1 << 64) + number);
+}
+
 /* Appends the encoded form of text at *length; false when it does not fit. */
 static bool append_encoded(struct unique_id *ret, size_t *length, const char *text)
 {

@@ -4,7 +4,7 @@
  *
  * The decimal ones divide the numbers among themselves, so that no two meet:
  *	below 2^64       IMAP, main folder: UIDVALIDITY * 2^32 + UID; Maildir: the registry's number
- *	2^64 to 2^65     reserved: numbers that the registry gives to IMAP messages
+ *	2^64 to 2^65     beside IMAP messages: 2^64 + the registry's number
  *	2^65 to 2^96     IMAP, other folders: (1 + hash of the folder) * 2^64 + the same
  */
 #ifndef POPGATE_MAILDROP_UNIQUE_ID_H
@@ -29,6 +29,9 @@ void unique_id_imap(
 
 /* A number of the registry, for a Maildir message. */
 void unique_id_number(struct unique_id *ret, uint64_t number);
+
+/* A number of the registry, beside IMAP messages. */
+void unique_id_given(struct unique_id *ret, uint64_t number);
 
 /* From a Maildir base name, for want of a registry. folder: NULL for the main one. Octets outside
  * 0x2E-0x7E, "~" and "/" become "~" and two hex digits, "/" parts folder from name; what would get

@@ -8,38 +8,85 @@
 struct update {
 	struct maildrop *drop;
 	bool by_store; /* the store removes; else it is a matter of the registry, or of nobody */
-	size_t *asked; /* indices of the marked messages, in order of number */
+	size_t *asked; /* indices: of the marked messages in order of number, then of the expired */
 	enum removal_result *results; /* of each of them */
-	size_t n;
+	size_t n, n_marked;
+	bool notice;  /* is marked */
 	size_t *seen; /* indices */
 	size_t n_seen;
 };
+
+/* No mail that IMAP or a Maildir served came earlier (1985): such a date says that none is known.
+ */
+#define EARLIEST_ARRIVAL ((int64_t)473385600)
+
+static int64_t age_of(const struct maildrop *drop, const struct backend_message *message)
+{
+	return drop->opened - message->arrival;
+}
+
+static bool is_expired(const struct maildrop *drop, const struct backend_message *message)
+{
+	uint64_t limit = drop->settings->expire_after;
+
+	if (limit == DURATION_NEVER || drop->settings->on_delete == DELETE_IGNORE)
+		return false;
+	return message->arrival >= EARLIEST_ARRIVAL && message->arrival < drop->opened &&
+	       (uint64_t)age_of(drop, message) > limit / 1000;
+}
+
+static void collect_one(struct update *update, size_t index, bool marked)
+{
+	const struct maildrop *drop = update->drop;
+	const struct backend_message *message = &drop->messages[index];
+	bool expired = !marked && is_expired(drop, message);
+
+	if (marked)
+		update->asked[update->n_marked++] = index;
+	else if (expired)
+		update->n++;
+	if (drop->settings->mark_seen && bit_get(drop->retrieved, index) && !message->seen &&
+		!((marked || expired) && update->by_store))
+		update->seen[update->n_seen++] = index;
+}
+
+static void collect_expired(struct update *update)
+{
+	const struct maildrop *drop = update->drop;
+	size_t next = update->n_marked;
+
+	for (size_t i = 0; i < drop->n_view && next < update->n; i++) {
+		uint32_t index = drop->view[i];
+
+		if (index != drop->n_messages && !bit_get(drop->marks, i) &&
+			is_expired(drop, &drop->messages[index]))
+			update->asked[next++] = index;
+	}
+}
 
 /* Where the store is not asked, the results are known beforehand. */
 static void collect(struct update *update, struct arena *scratch)
 {
 	struct maildrop *drop = update->drop;
 	enum on_delete how = drop->settings->on_delete;
+	enum removal_result known = how == DELETE_HIDE     ? REMOVAL_FLAGGED
+				    : how == DELETE_IGNORE ? REMOVAL_DONE
+							   : REMOVAL_FAILED;
 
 	update->by_store = how == DELETE_EXPUNGE || how == DELETE_TRASH;
-	update->asked = arena_alloc(scratch, drop->n_marks * sizeof(*update->asked));
-	update->results = arena_zalloc(scratch, drop->n_marks, sizeof(*update->results));
+	update->asked = arena_alloc(scratch, drop->n_view * sizeof(*update->asked));
 	update->seen = arena_alloc(scratch, drop->n_view * sizeof(*update->seen));
 	for (size_t i = 0; i < drop->n_view; i++) {
-		uint32_t index = drop->view[i];
-		bool marked = bit_get(drop->marks, i);
-
-		if (drop->settings->mark_seen && bit_get(drop->retrieved, index) &&
-			!drop->messages[index].seen && !(marked && update->by_store))
-			update->seen[update->n_seen++] = index;
-		if (!marked)
-			continue;
-		if (how == DELETE_HIDE)
-			update->results[update->n] = REMOVAL_FLAGGED;
-		else if (how == DELETE_IGNORE)
-			update->results[update->n] = REMOVAL_DONE;
-		update->asked[update->n++] = index;
+		if (drop->view[i] == drop->n_messages)
+			update->notice = bit_get(drop->marks, i);
+		else
+			collect_one(update, drop->view[i], bit_get(drop->marks, i));
 	}
+	update->n += update->n_marked;
+	collect_expired(update);
+	update->results = arena_alloc(scratch, update->n * sizeof(*update->results));
+	for (size_t i = 0; i < update->n; i++)
+		update->results[i] = known;
 }
 
 fiber_fn static struct err ask_store(struct update *update)
@@ -75,12 +122,14 @@ fiber_fn static struct err tell_registry(struct update *update, struct arena *sc
 {
 	struct maildrop *drop = update->drop;
 	size_t *gone = arena_alloc(scratch, update->n * sizeof(*gone));
-	size_t *hidden = arena_alloc(scratch, update->n * sizeof(*hidden));
+	size_t *hidden = arena_alloc(scratch, (update->n + 1) * sizeof(*hidden));
 	struct deletions deletions = { .gone = gone, .hidden = hidden };
 
 	if (update->by_store)
 		deletions.n_gone = select_results(update, REMOVAL_DONE, gone);
 	deletions.n_hidden = select_results(update, REMOVAL_FLAGGED, hidden);
+	if (update->notice)
+		hidden[deletions.n_hidden++] = drop->n_messages;
 	if (drop->registry)
 		return snapshot_remember_update(drop, &deletions);
 	if (deletions.n_hidden)
@@ -92,39 +141,82 @@ fiber_fn static struct err tell_registry(struct update *update, struct arena *sc
 	return ok();
 }
 
-static void fill_outcome(
+static const char *id_of(struct maildrop *drop, size_t index)
+{
+	struct unique_id id;
+
+	snapshot_unique_id(drop, (uint32_t)index, &id);
+	return arena_strdup(drop->arena, id.text);
+}
+
+/* Whether asked[i] is gone, for POP3 at least. */
+static bool is_gone(const struct update *update, size_t i, bool hiding_worked)
+{
+	return update->results[i] == REMOVAL_DONE ||
+	       (update->results[i] == REMOVAL_FLAGGED && hiding_worked);
+}
+
+static void fill_removed(
 	const struct update *update, bool hiding_worked, struct maildrop_outcome *outcome)
 {
 	struct maildrop *drop = update->drop;
-	const char **ids = arena_alloc(drop->arena, update->n * sizeof(*ids));
-	struct unique_id id;
+	const char **ids = arena_alloc(drop->arena, (update->n_marked + 1) * sizeof(*ids));
 
-	for (size_t i = 0; i < update->n; i++) {
-		bool flagged = update->results[i] == REMOVAL_FLAGGED;
-
-		if (update->results[i] != REMOVAL_DONE && !(flagged && hiding_worked))
-			continue;
-		snapshot_unique_id(drop, (uint32_t)update->asked[i], &id);
-		ids[outcome->removed++] = arena_strdup(drop->arena, id.text);
-		if (flagged && update->by_store)
-			outcome->hidden++;
-	}
+	for (size_t i = 0; i < update->n_marked; i++)
+		if (is_gone(update, i, hiding_worked))
+			ids[outcome->removed++] = id_of(drop, update->asked[i]);
+	if (update->notice && hiding_worked)
+		ids[outcome->removed++] = id_of(drop, drop->n_messages);
 	outcome->removed_ids = ids;
 }
 
-static struct err verdict(
-	struct maildrop_outcome *outcome, struct err of_store, struct err of_registry)
+static void fill_expired(
+	const struct update *update, bool hiding_worked, struct maildrop_outcome *outcome)
+{
+	struct maildrop *drop = update->drop;
+	struct maildrop_expired *expired =
+		arena_alloc(drop->arena, (update->n - update->n_marked) * sizeof(*expired));
+
+	for (size_t i = update->n_marked; i < update->n; i++) {
+		const struct backend_message *message = &drop->messages[update->asked[i]];
+
+		if (is_gone(update, i, hiding_worked))
+			expired[outcome->expired++] = (struct maildrop_expired){
+				.unique_id = id_of(drop, update->asked[i]),
+				.arrival = message->arrival,
+				.age = age_of(drop, message),
+			};
+	}
+	outcome->expired_messages = expired;
+}
+
+static void fill_outcome(
+	const struct update *update, bool hiding_worked, struct maildrop_outcome *outcome)
+{
+	fill_removed(update, hiding_worked, outcome);
+	fill_expired(update, hiding_worked, outcome);
+	for (size_t i = 0; i < update->n && update->by_store && hiding_worked; i++)
+		if (update->results[i] == REMOVAL_FLAGGED)
+			outcome->hidden++;
+}
+
+static struct err verdict(const struct update *update, struct maildrop_outcome *outcome,
+	struct err of_store, struct err of_registry)
 {
 	struct err e = of_store.detail[0] || failed(of_store) ? of_store : of_registry;
+	size_t expired = update->n - update->n_marked;
 
+	if (!failed(e) && failed(of_registry))
+		e = of_registry;
+	if (!failed(e) && outcome->removed < outcome->asked)
+		e = err_make(ERR_TEMP, "the store kept the others");
+	if (!failed(e) && outcome->expired < expired)
+		e = err_make(ERR_TEMP, "the store kept %zu of %zu expired messages",
+			expired - outcome->expired, expired);
 	if (outcome->removed == outcome->asked) {
 		outcome->note = e;
 		return ok();
 	}
-	if (!failed(e) && failed(of_registry))
-		e = of_registry;
-	if (!failed(e))
-		e = err_make(ERR_TEMP, "the store kept the others");
 	return err_context(e, "removed %zu of %zu messages", outcome->removed, outcome->asked);
 }
 
@@ -137,9 +229,9 @@ fiber_fn struct err maildrop_update(struct maildrop *drop, struct maildrop_outco
 	assert(!drop->updated);
 	drop->updated = true;
 	collect(&update, scratch);
-	*outcome = (struct maildrop_outcome){ .asked = update.n };
+	*outcome = (struct maildrop_outcome){ .asked = drop->n_marks, .note = ok() };
 	of_store = ask_store(&update);
 	of_registry = tell_registry(&update, scratch);
 	fill_outcome(&update, !failed(of_registry), outcome);
-	return verdict(outcome, of_store, of_registry);
+	return verdict(&update, outcome, of_store, of_registry);
 }

@@ -182,6 +182,24 @@ static void patterns_cover_patterns(void **state)
 	assert_false(domain_covers("*.acme.example", "acme.example"));
 }
 
+static void mail_addresses(void **state)
+{
+	static const char *const good[] = { "a@b", "joe.doe@mail.example.org", "a+b-c_d@x",
+		"!#$%&'*+-/=?^_`{|}~@x", "1@2" };
+	static const char *const bad[] = { "", "@", "a", "a@", "@b", "a@@b", "a@b@c", ".a@b",
+		"a.@b", "a..b@c", "a b@c", "\"a\"@b", "a@b c", "a@.b", "<a@b>", "a@b>",
+		"\xc3\xa9@b", "a@\xc3\xa9", "a\r\n@b", "a,b@c",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@b" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (!mail_address_valid(good[i]))
+			fail_msg("%s is an address", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (mail_address_valid(bad[i]))
+			fail_msg("%s is none", bad[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +209,7 @@ int main(void)
 		cmocka_unit_test(lists_contain_addresses_in_any_form),
 		cmocka_unit_test(listen_addresses),
 		cmocka_unit_test(domains_and_hosts),
+		cmocka_unit_test(mail_addresses),
 		cmocka_unit_test(patterns_fit_names),
 		cmocka_unit_test(patterns_cover_patterns),
 	};

@@ -356,6 +356,48 @@ static void banners_that_mean_something_else(void **state)
 	fixture_expect(BASE "protocol: {banner: 'Mail <3 [all] ready'}\n", "");
 }
 
+static void notices_come_from_an_address(void **state)
+{
+	const struct config *c;
+
+	(void)state;
+	c = fixture_load_good(BASE "hostname: pop.x.example\n");
+	assert_string_equal(c->tenants[0].maildrop.notice_from, "postmaster@pop.x.example");
+	c = fixture_load_good(BASE "maildrop: {notice_from: help+mail@x.example}\n");
+	assert_string_equal(c->tenants[0].maildrop.notice_from, "help+mail@x.example");
+	fixture_expect(BASE "maildrop: {notice_from: 'Help <help@x.example>'}\n",
+		AT "3:12: maildrop.notice_from: \"Help <help@x.example>\" is no mail address, "
+		   "expected one such as postmaster@example.org\n");
+	/* It matters only where there are notices. */
+	fixture_expect(BASE "hostname: 'the pop'\n", "");
+	fixture_expect(BASE "hostname: 'the pop'\nmaildrop: {quota_warning: 90}\n",
+		AT "4:12: maildrop.quota_warning: the notice would come from "
+		   "\"postmaster@the pop\", which is no mail address; expected "
+		   "maildrop.notice_from, or a domain as hostname\n");
+}
+
+static void notices_need_a_state(void **state)
+{
+	(void)state;
+	fixture_expect(BASE "state: none\nmaildrop: {quota_warning: 90}\n",
+		AT "4:12: maildrop.quota_warning: without a state nobody remembers that the "
+		   "notice was given, expected state: sqlite:PATH\n");
+	fixture_expect(BASE "state: none\nmaildrop: {quota_warning: 0}\n", "");
+}
+
+static void expiry_that_cannot_happen(void **state)
+{
+	(void)state;
+	fixture_expect(BASE "maildrop: {expire_after: 30d, on_delete: ignore}\n",
+		AT "3:12: maildrop.expire_after: with on_delete: ignore nothing is removed, "
+		   "expected never\n");
+	fixture_expect(BASE "maildrop: {expire_after: 30d, newer_than: 30d}\n",
+		WARN "3:12: maildrop.expire_after: nothing expires: older messages are not shown "
+		     "(newer_than), and what is not shown is not removed\n");
+	fixture_expect(BASE "maildrop: {expire_after: 30d, newer_than: 31d}\n", "");
+	fixture_expect(BASE "maildrop: {newer_than: 30d, on_delete: ignore}\n", "");
+}
+
 static void keys_without_effect_are_noted(void **state)
 {
 	const struct config *c;
@@ -363,22 +405,14 @@ static void keys_without_effect_are_noted(void **state)
 	(void)state;
 	fixture_expect(BASE "admin: {listen: '127.0.0.1:1'}\n"
 			    "log: {transcript: [a]}\n"
-			    "maildrop: {expire_after: 30d, login_delay: 1s, quota_warning: 90%}\n"
 			    "uidl: {format: '%{uid}', max_changed: 21}\n",
-		NOTE
-		"3:17: admin.listen: is accepted, but not in effect in this version\n" NOTE
-		"4:19: log.transcript: is accepted, but not in effect in this version\n" NOTE
-		"5:26: maildrop.expire_after: is accepted, but not in effect in this "
-		"version\n" NOTE
-		"5:44: maildrop.login_delay: is accepted, but not in effect in this version\n" NOTE
-		"5:63: maildrop.quota_warning: is accepted, but not in effect in this "
-		"version\n" NOTE
-		"6:16: uidl.format: is accepted, but not in effect in this version\n" NOTE
-		"6:39: uidl.max_changed: is accepted, but not in effect in this version\n");
+		NOTE "3:17: admin.listen: is accepted, but not in effect in this version\n" NOTE
+		     "4:19: log.transcript: is accepted, but not in effect in this version\n" NOTE
+		     "5:16: uidl.format: is accepted, but not in effect in this version\n" NOTE
+		     "5:39: uidl.max_changed: is accepted, but not in effect in this version\n");
 	/* Their defaults, and what is turned off, are no news. */
 	fixture_expect(BASE "admin: {listen: ''}\n"
 			    "log: {transcript: []}\n"
-			    "maildrop: {expire_after: never, login_delay: 0m, quota_warning: 0%}\n"
 			    "uidl: {format: decimal, max_changed: 20%, adopt_file: ''}\n",
 		"");
 	c = fixture_load(BASE "auth: {mechanisms: [plain, oauthbearer]}\n");
@@ -409,6 +443,9 @@ int main(void)
 		TEST(separators_of_login_names),
 		TEST(values_that_an_rfc_warns_of),
 		TEST(banners_that_mean_something_else),
+		TEST(notices_come_from_an_address),
+		TEST(notices_need_a_state),
+		TEST(expiry_that_cannot_happen),
 		TEST(keys_without_effect_are_noted),
 	};
 

@@ -13,8 +13,8 @@ static const char example_file[] = EXAMPLE_FILE;
 /* Keys of the example that say something else than their default, as its comments tell. */
 static const char *const exceptions[] = { "name", "listen", "tls", "certificate", "key",
 	"match.domains", "match.server_names", "match.listeners", "match.addresses", "imap.servers",
-	"maildir.path", "auth.users_file", "imap.oauth2.token_url", "imap.oauth2.device_url",
-	"imap.oauth2.scope", NULL };
+	"maildir.path", "maildrop.notice_from", "auth.users_file", "imap.oauth2.token_url",
+	"imap.oauth2.device_url", "imap.oauth2.scope", NULL };
 
 static char *read_example(void)
 {

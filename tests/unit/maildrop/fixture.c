@@ -67,6 +67,7 @@ static struct err fake_list(struct backend *backend, struct arena *mem, struct b
 	if (failed(session->script.list_error))
 		return session->script.list_error;
 	ret->n = mail->n;
+	ret->quota = mail->quota;
 	ret->messages = arena_alloc(mem, mail->n * sizeof(*ret->messages));
 	if (mail->n)
 		memcpy(ret->messages, mail->messages, mail->n * sizeof(*ret->messages));
@@ -142,6 +143,8 @@ void session_init(struct session *session, enum store_kind store, struct mail *m
 				.folder = "INBOX",
 				.exact_rfc822_size = true,
 				.mark_seen = true,
+				.expire_after = DURATION_NEVER,
+				.notice_from = "postmaster@pop.example",
 			},
 		},
 		.account = { .login = "user@example", .folder = "INBOX" },
@@ -225,12 +228,26 @@ struct err session_open(struct session *session, struct registry *registry)
 	return call.e;
 }
 
+struct text_sink {
+	struct sink sink; /* first */
+	struct buffer text;
+};
+
+static struct err text_write(struct sink *sink, const void *data, size_t n)
+{
+	buffer_append(&((struct text_sink *)sink)->text, data, n);
+	return ok();
+}
+
 static void call_fetch(void *arg)
 {
 	struct call *c = arg;
-	struct sink sink = { 0 };
+	struct text_sink out = { .sink.write = text_write };
 
-	c->e = maildrop_fetch(c->session->drop, c->number, c->part, 0, &sink);
+	c->e = maildrop_fetch(c->session->drop, c->number, c->part, 0, &out.sink);
+	buffer_append(&out.text, "", 1);
+	c->session->fetched = arena_strdup(c->session->arena, buffer_data(&out.text));
+	buffer_done(&out.text);
 }
 
 struct err session_fetch(struct session *session, size_t number, enum fetch_part part)

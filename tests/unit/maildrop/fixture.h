@@ -22,6 +22,7 @@ struct mail {
 	struct backend_message *messages;
 	size_t n, room;
 	struct arena *arena;
+	struct backend_quota quota;
 };
 
 /* Appends; in the order of arrival and UID. */
@@ -47,6 +48,7 @@ struct session {
 	struct arena *arena;
 	struct maildrop *drop;
 	struct maildrop_outcome outcome;
+	const char *fetched; /* what the last session_fetch pushed, in the arena */
 	struct {
 		struct backend backend;
 		struct mail *mail;
