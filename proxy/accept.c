@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +15,8 @@
 
 /* Connections taken per event: the other workers are awake too and get their share. */
 #define BATCH 4
-/* How long nothing is accepted when descriptors or memory ran out: sessions end meanwhile. */
+/* How long nothing is accepted when memory, or even the spare descriptor, ran out: sessions end
+ * meanwhile. */
 #define PAUSE 200
 /* At most one line in this time tells of such a state. */
 #define QUIET 60000
@@ -42,8 +44,9 @@ static struct {
 	struct acceptor *acceptors;
 	size_t open; /* sockets */
 	void (*stopped)(void);
+	int spare; /* a descriptor for when there are no more; -1: in use, or lost */
 	unsigned refusing;
-	uint64_t pause_logged, cut_logged; /* when; 0: never */
+	uint64_t shortage_logged, cut_logged; /* when; 0: never */
 } state;
 
 static bool time_to_log(uint64_t *logged)
@@ -145,6 +148,37 @@ static void show_peer(const union peer *peer, char text[INET6_ADDRSTRLEN])
 		(void)address_text(&peer->v6.sin6_addr, text);
 }
 
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* There is no descriptor for a session: whoever waits is told so by means of the spare one, since a
+ * client without a greeting waits for ever. false: not even that one is there. */
+fiber_fn static bool turn_away(const struct acceptor *acceptor)
+{
+	struct connection connection = {
+		.listener = &acceptor->service->config->listeners[acceptor->listener],
+		.listener_index = acceptor->listener,
+	};
+	int fd;
+
+	if (state.spare < 0)
+		state.spare = open_spare();
+	if (state.spare < 0)
+		return false;
+	(void)close(state.spare);
+	state.spare = -1;
+	fd = accept4(acceptor->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		connection.stream = stream_new(fd);
+		session_turn_away(&connection, SESSION_TABLE_FULL);
+		stream_close(connection.stream);
+	}
+	state.spare = open_spare();
+	return state.spare >= 0;
+}
+
 static int accept_one(const struct acceptor *acceptor)
 {
 	union peer peer = { .v6 = { 0 } };
@@ -164,6 +198,14 @@ static int accept_one(const struct acceptor *acceptor)
 	return 0;
 }
 
+static void log_shortage(int error)
+{
+	if (time_to_log(&state.shortage_logged))
+		log_error("no session for who connects", f_text("detail", strerror(error)),
+			f_text("advice", "raise the limit of open files, or lower "
+					 "limits.sessions"));
+}
+
 /* Takes what has come, a few at most. */
 fiber_fn static struct err accept_some(const struct acceptor *acceptor)
 {
@@ -177,12 +219,13 @@ fiber_fn static struct err accept_some(const struct acceptor *acceptor)
 			return ok();
 		case EMFILE:
 		case ENFILE:
+			log_shortage(error);
+			if (!turn_away(acceptor))
+				return wait_sleep(PAUSE);
+			break;
 		case ENOBUFS:
 		case ENOMEM:
-			if (time_to_log(&state.pause_logged))
-				log_error("accepting pauses", f_text("detail", strerror(error)),
-					f_text("advice", "raise the limit of open files, or lower "
-							 "limits.sessions"));
+			log_shortage(error);
 			return wait_sleep(PAUSE);
 		case EBADF:
 		case EINVAL:
@@ -221,6 +264,7 @@ void accept_start(
 {
 	state.open = listen->n;
 	state.stopped = stopped;
+	state.spare = open_spare();
 	for (size_t i = 0; i < listen->n; i++) {
 		struct acceptor *acceptor = mem_zalloc(1, sizeof(*acceptor));
 

@@ -1,6 +1,8 @@
 """Limits: sessions in all, per address, per user; each refusal has a text and ends."""
 
+import contextlib
 import os
+import resource
 import signal
 
 import pytest
@@ -51,6 +53,21 @@ def test_sessions_per_address(local):
         assert greeting(served).startswith("-ERR [SYS/TEMP] ")
         assert greeting(served, source="127.0.0.2").startswith("+OK")
         one.quit()
+
+
+def test_who_comes_when_descriptors_ran_out_is_told(local):
+    """The limit of open files is below limits.sessions: nobody waits for a greeting in vain."""
+    def few_files():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    served = local(options={"preexec_fn": few_files})
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(served.connect(greet=False)) for _ in range(100)]
+        greetings = [client.reply() for client in clients]
+        assert {line[:15] for line in greetings} == {"+OK pop.test PO", "-ERR [SYS/TEMP]"}
+        served.gateway.wait("no session for who connects")
+    with admitted(served) as client:
+        client.quit()
 
 
 def test_refusal_on_the_tls_listener_comes_under_tls(local):
