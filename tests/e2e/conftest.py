@@ -79,7 +79,7 @@ def tls(ca):
 
 @pytest.fixture
 def gateway_config(directory, certificate):
-    """A configuration with one STLS and one TLS listener and no tenant; changes are laid over it."""
+    """A configuration with one STLS and one TLS listener and no tenant; changes lie over it."""
 
     def make(**changes) -> dict:
         base = {
@@ -105,7 +105,7 @@ def gateway_config(directory, certificate):
 
 @pytest.fixture
 def gateway(directory, gateway_config):
-    """Starts a gateway: gateway(tenants=[…], timeouts={…}); at the end all are stopped and judged."""
+    """Starts a gateway: gateway(tenants=[…], timeouts={…}); in the end all are stopped, judged."""
     running = []
     folders = itertools.count()
 

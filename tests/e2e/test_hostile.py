@@ -1,4 +1,4 @@
-"""Garbage from clients and lies from servers: a closed session at worst, never a crash or a hang."""
+"""Garbage from clients, lies from servers: a closed session at worst, never a crash or a hang."""
 
 import random
 import socket

@@ -85,7 +85,8 @@ def test_users_file_with_comments_and_empty_lines(local, maildir_tenant):
         assert attempt(client, "ann@local.example", password("ann")).startswith("+OK")
 
 
-@pytest.mark.parametrize("line", ["no colon", ":$6$x$y", "two words@local.example:", "x:plain text"])
+@pytest.mark.parametrize(
+    "line", ["no colon", ":$6$x$y", "two words@local.example:", "x:plain text"])
 def test_a_malformed_users_file_lets_nobody_in_and_the_log_tells_the_line(
         local, maildir_tenant, line):
     served = local()

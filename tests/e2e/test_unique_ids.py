@@ -122,7 +122,8 @@ def test_maildir_ids_without_state_come_from_the_name(local):
 
 def test_odd_maildir_names_give_ids_in_the_allowed_octets(local):
     served = local(state="none")
-    for n, name in enumerate(["x" * 200, "1700000000.with space!", "ü.M1P1.test", "1700000001.a,S=1"]):
+    names = ["x" * 200, "1700000000.with space!", "ü.M1P1.test", "1700000001.a,S=1"]
+    for n, name in enumerate(names):
         served.maildir.deliver(corpus.message(f"odd {n}"), name=name)
     assert len(set(ids_of(served).values())) == 4
 

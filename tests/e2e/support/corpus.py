@@ -7,7 +7,7 @@ import re
 
 
 def wire(message: bytes) -> bytes:
-    """The octets RETR sends for a stored message, before dot-stuffing: CRLF line ends, terminated."""
+    """What RETR sends for a stored message, before dot-stuffing: CRLF line ends, terminated."""
     octets = re.sub(rb"(?<!\r)\n", b"\r\n", message)
     if octets and not octets.endswith(b"\r\n"):
         octets += b"\r\n"
@@ -24,7 +24,7 @@ def digest(octets: bytes) -> str:
 
 
 def top(octets: bytes, lines: int) -> bytes:
-    """What TOP n lines sends of octets, before dot-stuffing: headers, blank line, lines of the body."""
+    """What TOP n lines sends of octets, before dot-stuffing: header, blank line, lines of body."""
     if octets.startswith(b"\r\n"):
         head, blank, body = b"", b"\r\n", octets[2:]
     else:

@@ -29,7 +29,8 @@ FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
 # Options of a gateway whose memory is to be measured: ASan keeps what was freed for a while.
-LEAN = {"env": {**os.environ, "ASAN_OPTIONS": "detect_stack_use_after_return=0:quarantine_size_mb=1"}}
+LEAN = {"env": {
+    **os.environ, "ASAN_OPTIONS": "detect_stack_use_after_return=0:quarantine_size_mb=1"}}
 
 
 def password(of: str) -> str:

@@ -11,7 +11,8 @@ class Maildir:
         for part in ("cur", "new", "tmp"):
             (path / part).mkdir(parents=True, exist_ok=True)
 
-    def deliver(self, message: bytes, *, into: str = "new", flags: str = "", name: str = "") -> Path:
+    def deliver(self, message: bytes, *, into: str = "new", flags: str = "",
+                name: str = "") -> Path:
         """Adds a message; each one is a second younger than the one before."""
         self.count += 1
         time = 1_700_000_000 + self.count

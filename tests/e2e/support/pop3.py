@@ -107,7 +107,7 @@ class Pop3:
         return reply[5:]
 
     def multiline_raw(self) -> bytes:
-        """The octets of a multi-line answer after its first line, as sent, the end line included."""
+        """The octets of a multi-line answer after its first line, as sent, with the end line."""
         searched = 0
         data = bytearray(b"\r\n" + self.buffer)  # the first line may be the end line
         while (end := data.find(b"\r\n.\r\n", max(0, searched - 4))) < 0:
