@@ -98,29 +98,6 @@ bool mail_address_valid(const char *text)
 	return true;
 }
 
-/* RFC 5321 section 4.5.3.1.1 */
-#define LOCAL_PART_MAX 64
-
-bool mail_address_valid(const char *text)
-{
-	const char *at = strrchr(text, '@');
-	size_t n = at ? (size_t)(at - text) : 0;
-
-	if (n == 0 || n > LOCAL_PART_MAX || text[0] == '.' || at[-1] == '.' ||
-		!domain_valid(at + 1) || !is_ascii(at + 1))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		char c = text[i];
-		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-
-		if (c == '.' ? text[i + 1] == '.'
-			     : !letter && !(c >= '0' && c <= '9') &&
-					!memchr("!#$%&'*+-/=?^_`{|}~", c, 19))
-			return false;
-	}
-	return true;
-}
-
 static bool is_wildcard(const char *pattern)
 {
 	return strncmp(pattern, "*.", 2) == 0;

@@ -157,9 +157,6 @@ static void finish(struct loader *l)
 		if (!*tenant->maildrop.notice_from)
 			tenant->maildrop.notice_from =
 				arena_printf(config->arena, "postmaster@%s", config->hostname);
-		if (!*tenant->maildrop.notice_from)
-			tenant->maildrop.notice_from =
-				arena_printf(config->arena, "postmaster@%s", config->hostname);
 		tenant->store = block_gives(block, "maildir") ? STORE_MAILDIR : STORE_IMAP;
 		if (!block_gives(block, "imap.oauth2"))
 			tenant->imap.oauth2.flow = OAUTH2_NONE;
