@@ -43,22 +43,30 @@ def test_check(environment, options):
 @pytest.mark.parametrize("options", [[], ["--imap"]])
 def test_serves_until_ctrl_c_and_the_curl_line_works(environment, options):
     process = subprocess.Popen([SCRIPT, *options], env=environment, stdout=subprocess.PIPE,
-                               text=True, start_new_session=True)
-    shown = []
-    for line in process.stdout:
-        shown.append(line)
-        if "Ctrl-C" in line:
-            break
-    commands = [line.strip() for line in shown if line.startswith("  curl ")]
-    assert commands, "".join(shown)
-    for command in commands:
-        done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=TIMEOUT)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
-    os.killpg(process.pid, signal.SIGINT)
-    process.stdout.read()
-    process.wait(TIMEOUT)
-    assert nothing_listens(environment)
+                               text=True, start_new_session=True, preexec_fn=heed_ctrl_c)
+    try:
+        shown = []
+        for line in process.stdout:
+            shown.append(line)
+            if "Ctrl-C" in line:
+                break
+        commands = [line.strip() for line in shown if line.startswith("  curl ")]
+        assert commands, "".join(shown)
+        for command in commands:
+            done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=TIMEOUT)
+            assert done.returncode == 0, done.stderr
+            assert done.stdout
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=30)
+        assert nothing_listens(environment)
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def heed_ctrl_c() -> None:
+    """What runs in the background of a script begins with SIGINT ignored, and bash leaves it so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.xdist_group("quickstart")
