@@ -57,7 +57,7 @@ def test_serves_until_ctrl_c_and_the_curl_line_works(environment, options):
             assert done.returncode == 0, done.stderr
             assert done.stdout
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=TIMEOUT)
         assert nothing_listens(environment)
     finally:
         process.terminate()
