@@ -199,6 +199,6 @@ const char *reply_text_for(enum err_scope scope)
 	case ERR_LIMIT:
 		return "[SYS/TEMP] a limit of this server is reached, try again later";
 	default:
-		return "[SYS/TEMP] the mail store does not answer, try again later";
+		return "[SYS/TEMP] the mailbox cannot be reached at the moment, try again later";
 	}
 }
