@@ -37,7 +37,8 @@ static bool is_among(const struct listener_config *listener, size_t n, const cha
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (listen_address_parse(listener->listen.items[i], &other) &&
-			memcmp(&address, &other, sizeof(address)) == 0)
+			address.length == other.length &&
+			memcmp(&address.address, &other.address, address.length) == 0)
 			return true;
 	}
 	return false;
