@@ -186,6 +186,13 @@ static void check_banner(struct loader *l)
 	if (*banner == '[')
 		block_report(l, &l->root, "protocol.banner", CONFIG_ERROR,
 			"text that begins with [ is a response code, expected other text");
+	for (; *banner; banner++) {
+		if ((unsigned char)*banner < 0x80)
+			continue;
+		block_report(l, &l->root, "protocol.banner", CONFIG_ERROR,
+			"a client that has not asked for UTF8 gets it, expected ASCII");
+		break;
+	}
 }
 
 static void check_protocol(struct loader *l)

@@ -353,6 +353,9 @@ static void banners_that_mean_something_else(void **state)
 	fixture_expect(BASE "protocol: {banner: '[AUTH] only'}\n",
 		AT "3:12: protocol.banner: text that begins with [ is a response code, expected "
 		   "other text\n");
+	fixture_expect(BASE "protocol: {banner: 'Grüße'}\n",
+		AT "3:12: protocol.banner: a client that has not asked for UTF8 gets it, expected "
+		   "ASCII\n");
 	fixture_expect(BASE "protocol: {banner: 'Mail <3 [all] ready'}\n", "");
 }
 
