@@ -39,6 +39,38 @@ class Authority:
         ])
         return made
 
+    def issue_to(self, common_name: str, *emails: str, file: str) -> Certificate:
+        """A client's certificate, with mail addresses as further names."""
+        made = Certificate(self.directory / f"{file}.pem", self.directory / f"{file}.key")
+        alternatives = ",".join(f"email:{email}" for email in emails)
+        self._make(made, common_name, [
+            "-CA", self.certificate, "-CAkey", self.key,
+            *(["-addext", f"subjectAltName={alternatives}"] if emails else []),
+            "-addext", "basicConstraints=critical,CA:false",
+            "-addext", "extendedKeyUsage=clientAuth",
+        ])
+        return made
+
+    def revoke(self, *certificates: Certificate) -> Path:
+        """A file of this authority and its list of revoked certificates."""
+        folder = self.directory / "revocation"
+        folder.mkdir(exist_ok=True)
+        (folder / "index").write_text("")
+        (folder / "crlnumber").write_text("01\n")
+        config = folder / "openssl.cnf"
+        config.write_text("[ca]\ndefault_ca = own\n[own]\ndefault_md = sha256\n"
+                          f"database = {folder}/index\ncrlnumber = {folder}/crlnumber\n")
+        command = ["openssl", "ca", "-config", config, "-cert", self.certificate, "-keyfile",
+                   self.key]
+        for certificate in certificates:
+            subprocess.run([*command, "-revoke", certificate.certificate], check=True,
+                           capture_output=True)
+        listed = subprocess.run([*command, "-gencrl", "-crldays", "30"], check=True,
+                                capture_output=True).stdout
+        both = folder / "ca-and-crl.pem"
+        both.write_bytes(self.certificate.read_bytes() + listed)
+        return both
+
     @staticmethod
     def _make(target: Certificate, name: str, options: list) -> None:
         subprocess.run(
