@@ -82,7 +82,7 @@ struct backend_update {
 struct store_credentials {
 	const struct secret *password; /* the client's own */
 	const struct secret *token;    /* OAuth 2.0 bearer token: XOAUTH2 or OAUTHBEARER */
-	void *delegated;               /* gss_cred_id_t: GSSAPI as the client */
+	void *delegated;               /* the client's (gss.h): GSSAPI as the client */
 	const struct account *actor;   /* whose they are, when not the account's own: the store is
 					* to let that login open the account's mail */
 };

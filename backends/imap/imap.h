@@ -22,6 +22,7 @@ enum imap_capability {
 	IMAP_UIDPLUS = 1 << 5,
 	IMAP_MOVE = 1 << 6,
 	IMAP_QUOTA = 1 << 7,
+	IMAP_AUTH_GSSAPI = 1 << 8,
 };
 
 /* What a command was for: what a NO without a code that we know means. */
@@ -76,6 +77,8 @@ fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n);
 fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step);
 /* Between two parts: waits until the server asks for the second; its NO is an error. */
 fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step);
+/* The same; *ret is what the server asks with ("+ text"), valid until the next call of these. */
+fiber_fn struct err imap_challenge(struct imap *imap, enum imap_step step, const char **ret);
 /* A command whose FETCH answers go to consumer. text_max as in imap_stream_expect. */
 fiber_fn struct err imap_fetch_into(
 	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max, const char *command);
@@ -107,6 +110,13 @@ void imap_drop(struct imap *imap);
 /* imap_login.c */
 
 fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials *credentials);
+
+/* imap_gssapi.c; in builds with POPGATE_GSSAPI. */
+
+/* With credentials of gss.h. authorize: whom to act as; "": whom they belong to. ERR_AUTH: the
+ * server refuses; ERR_TEMP: no ticket for it can be had. */
+fiber_fn struct err imap_authenticate_gssapi(
+	struct imap *imap, void *credential, const char *authorize);
 
 /* imap_mailbox.c */
 

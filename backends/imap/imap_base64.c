@@ -1,12 +1,12 @@
 #include "backends/imap/imap_base64.h"
 
 #include <stdint.h>
+#include <string.h>
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static char digit(uint32_t value, enum imap_base64_form form)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 	if (value == 63 && form == IMAP_BASE64_MAILBOX)
 		return ',';
 	return digits[value];
@@ -33,4 +33,37 @@ void imap_base64(struct buffer *ret, const char *data, size_t n, enum imap_base6
 		}
 	}
 	ret->end += (size_t)(to - start);
+}
+
+/* Four digits, the last two of which may be padding. */
+static bool decode_group(const char text[4], size_t padding, struct buffer *ret)
+{
+	uint32_t group = 0;
+	char octets[3];
+
+	for (size_t i = 0; i < 4; i++) {
+		const char *found = i < 4 - padding ? strchr(digits, text[i]) : digits;
+
+		if (!found || text[i] == '\0')
+			return false;
+		group = group << 6 | (uint32_t)(found - digits);
+	}
+	for (size_t i = 0; i < 3; i++)
+		octets[i] = (char)(group >> (16 - 8 * i) & 0xff);
+	buffer_append(ret, octets, 3 - padding);
+	return (group & ((1U << (8 * padding)) - 1)) == 0;
+}
+
+bool imap_base64_decode(struct buffer *ret, const char *text)
+{
+	size_t n = strlen(text), padding = 0;
+
+	if (n % 4 != 0)
+		return false;
+	while (padding < 2 && n > 0 && text[n - 1 - padding] == '=')
+		padding++;
+	for (size_t i = 0; i < n; i += 4)
+		if (!decode_group(text + i, i + 4 == n ? padding : 0, ret))
+			return false;
+	return true;
 }

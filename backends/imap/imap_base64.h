@@ -4,6 +4,8 @@
 #ifndef POPGATE_BACKENDS_IMAP_BASE64_H
 #define POPGATE_BACKENDS_IMAP_BASE64_H
 
+#include <stdbool.h>
+
 #include "proxy/runtime/mem.h"
 
 enum imap_base64_form {
@@ -20,5 +22,8 @@ static inline size_t imap_base64_size(size_t n)
 /* Appends n octets encoded. Makes room once, so that a buffer of secrets leaves no copy behind when
  * imap_base64_size(n) was reserved before. */
 void imap_base64(struct buffer *ret, const char *data, size_t n, enum imap_base64_form form);
+
+/* Appends what text holds in the SASL form. false when it is not exactly that. */
+bool imap_base64_decode(struct buffer *ret, const char *text);
 
 #endif

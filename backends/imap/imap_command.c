@@ -56,8 +56,15 @@ fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step)
 
 fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step)
 {
+	const char *text;
+
+	return imap_challenge(imap, step, &text);
+}
+
+fiber_fn struct err imap_challenge(struct imap *imap, enum imap_step step, const char **ret)
+{
 	struct err e = flush(imap);
-	const char *line;
+	char *line;
 
 	if (failed(e))
 		return e;
@@ -66,8 +73,11 @@ fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step)
 		if (!line)
 			return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
 	} while (line[0] == '*');
-	if (line[0] == '+')
+	if (line[0] == '+') {
+		line[strcspn(line, "\r\n")] = '\0';
+		*ret = line + 1 + strspn(line + 1, " ");
 		return ok();
+	}
 	e = parse(imap, step);
 	return failed(e) ? e : imap_error(imap, MAILIMAP_ERROR_PROTOCOL, step);
 }
@@ -103,6 +113,15 @@ fiber_fn struct err imap_fetch_into(
 	return e;
 }
 
+static unsigned auth_bit(const char *name)
+{
+	if (name && strcasecmp(name, "PLAIN") == 0)
+		return IMAP_AUTH_PLAIN;
+	if (name && strcasecmp(name, "GSSAPI") == 0)
+		return IMAP_AUTH_GSSAPI;
+	return 0;
+}
+
 static unsigned capability_bit(const struct mailimap_capability *capability)
 {
 	static const struct {
@@ -120,7 +139,7 @@ static unsigned capability_bit(const struct mailimap_capability *capability)
 	const char *name = capability->cap_data.cap_name;
 
 	if (capability->cap_type == MAILIMAP_CAPABILITY_AUTH_TYPE)
-		return name && strcasecmp(name, "PLAIN") == 0 ? IMAP_AUTH_PLAIN : 0;
+		return auth_bit(name);
 	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcasecmp(name, names[i].name) == 0)
 			return names[i].bit;

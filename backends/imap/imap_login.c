@@ -181,6 +181,21 @@ fiber_fn static struct err login_as_user(
 	return login_command(imap, login, password);
 }
 
+#ifdef POPGATE_GSSAPI
+/* With what the client handed on; on behalf of login when that is another than whose it is. */
+fiber_fn static struct err login_as_delegate(
+	struct imap *imap, const char *login, const struct store_credentials *credentials)
+{
+	if (!(imap->capabilities & IMAP_AUTH_GSSAPI))
+		return err_make(ERR_PERM,
+			"%s: the server has no AUTH=GSSAPI for the credentials that the client "
+			"handed on",
+			imap->server);
+	return imap_authenticate_gssapi(
+		imap, credentials->delegated, credentials->actor ? login : "");
+}
+#endif
+
 /* As the actor, on behalf of login. */
 fiber_fn static struct err login_as_actor(
 	struct imap *imap, struct text login, struct text actor, const struct secret *secret)
@@ -208,6 +223,10 @@ fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials
 	imap->capabilities = before;
 	if (imap->settings->master_user[0])
 		e = login_as_master(imap, login);
+#ifdef POPGATE_GSSAPI
+	else if (credentials->delegated)
+		e = login_as_delegate(imap, login.data, credentials);
+#endif
 	else if (credentials->actor)
 		e = login_as_actor(imap, login,
 			text_of(login_name(imap, credentials->actor, arena)),

@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+#ifdef POPGATE_GSSAPI
+#include "proxy/runtime/gss.h"
+#endif
+
 struct credentials credentials_of_password(
 	unsigned mechanism, const char *login, struct secret *password)
 {
@@ -20,5 +24,8 @@ void credentials_done(struct credentials *credentials)
 	free(credentials->authorization);
 	free(credentials->why);
 	secret_free(credentials->secret);
+#ifdef POPGATE_GSSAPI
+	gss_delegated_free(credentials->delegated);
+#endif
 	memset(credentials, 0, sizeof(*credentials));
 }

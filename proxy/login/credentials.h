@@ -22,7 +22,7 @@ struct credentials {
 	char *authorization;   /* whom it wants to act as (RFC 4422 section 2); "" for itself */
 	struct secret *secret; /* password or token; NULL when proved */
 	char *why;             /* for the log: what was wrong when refused; else NULL */
-	void *delegated;       /* gss_cred_id_t that the client handed on, or NULL */
+	void *delegated;       /* what the client handed on (gss.h), or NULL */
 };
 
 /* Credentials of a password: takes password, copies login. */

@@ -124,15 +124,18 @@ static struct err enter_without_password(const struct account *account,
 
 	if (proved && (tenant->store == STORE_MAILDIR || by_master_user(tenant)))
 		return ok();
+	if (proved && credentials->delegated) {
+		ret->delegated = credentials->delegated;
+		return ok();
+	}
 	if (!proved && tenant->store == STORE_IMAP && !by_master_user(tenant)) {
 		ret->token = credentials->secret;
 		return ok();
 	}
 	if (proved)
 		return err_make(ERR_PERM,
-			"tenant %s: the login is proved, but without imap.master_user there is no "
-			"way "
-			"to enter the server for it",
+			"tenant %s: the login is proved, but there is no way to enter the server "
+			"for it: no imap.master_user, and no credentials that the client handed on",
 			tenant->name);
 	return err_make(ERR_AUTH, "tenant %s: nobody there takes a token", tenant->name);
 }

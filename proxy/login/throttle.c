@@ -214,7 +214,7 @@ uint64_t throttle_failed(
 	const struct limit_settings *limits, const char *address, const char *login)
 {
 	uint32_t by_address = count(name_of_address(address));
-	uint32_t by_login = count(name_of_login(login));
+	uint32_t by_login = *login ? count(name_of_login(login)) : 0;
 	uint32_t failures = by_address > by_login ? by_address : by_login;
 	uint64_t delay = limits->failure_delay;
 

@@ -24,7 +24,7 @@ void throttle_map(void);
 /* Whether this address must be refused without looking at its password. */
 bool throttle_refused(const struct limit_settings *limits, const char *address);
 /* Notes a failure and returns for how long (ms) the answer is to be held back. login: as it was
- * sent or after the login_name rules; the case of ASCII letters does not matter. */
+ * sent or after the login_name rules; the case of ASCII letters does not matter. "": not known. */
 uint64_t throttle_failed(
 	const struct limit_settings *limits, const char *address, const char *login);
 /* Forgets the login's failures (not the address's: one good account must not whitewash guessing).

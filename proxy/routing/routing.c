@@ -85,15 +85,25 @@ static bool address_fits(const struct attempt *attempt, const struct tenant *ten
 	return false;
 }
 
-static bool tenant_fits(const struct attempt *attempt, const struct tenant *tenant)
+static bool connection_fits(const struct attempt *attempt, const struct tenant *tenant)
 {
-	return fits(attempt, tenant, "domains", &tenant->match.domains, domain_fits,
-		       attempt->name->domain) &&
-	       fits(attempt, tenant, "server_names", &tenant->match.server_names, domain_fits,
+	return fits(attempt, tenant, "server_names", &tenant->match.server_names, domain_fits,
 		       attempt->query->server_name) &&
 	       fits(attempt, tenant, "listeners", &tenant->match.listeners, equal,
 		       attempt->query->listener) &&
 	       address_fits(attempt, tenant);
+}
+
+static bool tenant_fits(const struct attempt *attempt, const struct tenant *tenant)
+{
+	return fits(attempt, tenant, "domains", &tenant->match.domains, domain_fits,
+		       attempt->name->domain) &&
+	       connection_fits(attempt, tenant);
+}
+
+bool route_reaches(const struct tenant *tenant, const struct route_query *query)
+{
+	return connection_fits(&(struct attempt){ .query = query }, tenant);
 }
 
 static const char *unusable(const struct tenant *tenant, const struct login_name *name)

@@ -22,6 +22,10 @@ struct route_query {
  * tenant NULL: the login itself is none. */
 typedef void route_explain(const struct tenant *tenant, const char *reason, void *arg);
 
+/* Whether some login of this connection may be served by tenant: all its criteria but the domains
+ * fit. */
+bool route_reaches(const struct tenant *tenant, const struct route_query *query);
+
 /* The account, allocated from arena; NULL when no tenant serves this login (also when the login is
  * empty, malformed UTF-8, or holds control octets, or, where a Maildir would serve it, "/", ".." or
  * a leading "." that a path template could not bear). explain may be NULL. */

@@ -31,6 +31,7 @@ only 'sqlite3\.h' 'proxy/maildrop/|tests/unit/maildrop/' 'SQLite is known to the
 only 'gsasl' 'proxy/login/' 'SASL is known to login alone'
 only '(crypt|argon2|security/pam_appl)\.h' 'proxy/login/|tests/unit/login/' \
 	'password hashes are known to login alone'
+only 'gssapi' 'proxy/runtime/gss\.c' 'GSSAPI is known to the runtime alone'
 only 'openssl/(ssl|bio|x509|pem)' 'proxy/runtime/|tests/unit/' 'TLS is known to the runtime alone'
 only 'openssl/' 'proxy/(runtime|login|maildrop|service)/|tests/unit/' \
 	'OpenSSL: TLS in the runtime; hashes and random where logins and identities are kept'
