@@ -15,6 +15,7 @@
 #include "proxy/login/throttle.h"
 #include "proxy/runtime/fatal.h"
 #include "proxy/runtime/log.h"
+#include "proxy/service/last_login.h"
 #include "proxy/service/session_table.h"
 #include "proxy/service/stats.h"
 #include "proxy/worker.h"
@@ -145,6 +146,7 @@ static bool start(struct master *m)
 	session_table_map(m->session_room, m->worker_room);
 	stats_map(config);
 	throttle_map();
+	last_login_map();
 	log_info("starting", f_text("version", POPGATE_VERSION), f_int("pid", getpid()),
 		f_uint("workers", m->wanted), f_text("configuration", m->file));
 	log_listening(&m->generation, NULL);

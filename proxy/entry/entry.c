@@ -81,6 +81,15 @@ static struct err find_mailbox(const struct config *config, const struct entry_r
 	return authorize(actor, owner);
 }
 
+static const struct account *asking_quota(const struct account *account, struct arena *arena)
+{
+	struct account *asking = arena_alloc(arena, sizeof(*asking));
+
+	*asking = *account;
+	asking->ask_quota = true;
+	return asking;
+}
+
 fiber_fn static struct err open_store(const struct config *config,
 	const struct entry_request *request, struct entry *entry, const struct tenant **ret_tenant)
 {
@@ -98,6 +107,8 @@ fiber_fn static struct err open_store(const struct config *config,
 		return e;
 	if (strcmp(entry->account->login, entry->actor->login) != 0)
 		store.actor = entry->actor;
+	if (request->ask_quota)
+		entry->account = asking_quota(entry->account, entry->arena);
 	return backend_ops_of(entry->account->tenant)
 		->open(entry->account, &store, &entry->backend);
 }

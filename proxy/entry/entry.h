@@ -16,6 +16,7 @@
 struct entry_request {
 	struct route_query query; /* its login is that of the credentials */
 	const struct credentials *credentials;
+	bool ask_quota; /* see account */
 };
 
 struct entry {

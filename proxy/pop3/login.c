@@ -8,6 +8,7 @@
 #include "proxy/pop3/session_state.h"
 #include "proxy/runtime/log.h"
 #include "proxy/runtime/wait.h"
+#include "proxy/service/last_login.h"
 
 const char *mechanism_name(unsigned mechanism)
 {
@@ -74,9 +75,21 @@ fiber_fn static void failed_login(
 		session_close(s, "shutdown");
 		return;
 	}
-	if (s->tenant_stats && e.scope != ERR_IN_USE)
+	if (s->tenant_stats && e.scope == ERR_TOO_SOON)
+		stats_tenant_add(s->tenant_stats, STAT_LOGINS_TOO_SOON, 1);
+	else if (s->tenant_stats && e.scope != ERR_IN_USE)
 		stats_tenant_add(s->tenant_stats, STAT_BACKEND_ERRORS, 1);
 	reply_err(s->out, "%s", refusal_text(s, e.scope));
+}
+
+/* RFC 2449 section 6.5. Only who knows the password learns that there was a login. */
+static struct err check_login_delay(const struct account *account)
+{
+	uint64_t left = last_login_left(
+		account->tenant->name, account->login, account->tenant->maildrop.login_delay);
+
+	return left ? err_make(ERR_TOO_SOON, "%.1f s of the delay are left", (double)left / 1000)
+		    : ok();
 }
 
 /* Binds the session to its user, so that limits count it, then takes the snapshot. */
@@ -101,6 +114,8 @@ fiber_fn static struct err enter(struct session *s, const struct entry_request *
 	if (s->tenant)
 		s->tenant_stats = stats_tenant(s->tenant->name);
 	if (!failed(e))
+		e = check_login_delay(s->entry.account);
+	if (!failed(e))
 		e = open_maildrop(s);
 	s->done.backend_ns += uv_hrtime() - start;
 	if (failed(e))
@@ -116,6 +131,28 @@ struct route_query session_query(const struct session *s)
 		.server_name = stream_tls_server_name(s->stream),
 		.address = s->connection->address,
 	};
+}
+
+/* The quota, as far as the store told it. */
+static struct log_field quota_field(const struct maildrop *drop)
+{
+	const struct backend_quota *quota = maildrop_quota(drop);
+
+	return quota_known(quota) ? f_uint("quota_percent", quota_percent(quota))
+				  : f_text("quota_percent", NULL);
+}
+
+/* What a login leaves behind for the statistics and for the next one. */
+static void count_login(const struct session *s)
+{
+	const struct account *account = s->entry.account;
+
+	throttle_succeeded(s->login);
+	if (account->tenant->maildrop.login_delay > 0)
+		last_login_note(account->tenant->name, account->login);
+	stats_tenant_add(s->tenant_stats, STAT_LOGINS, 1);
+	if (maildrop_quota_warns(s->entry.drop))
+		stats_tenant_add(s->tenant_stats, STAT_LOGINS_QUOTA_WARNED, 1);
 }
 
 fiber_fn void session_login(struct session *s, const struct credentials *credentials)
@@ -139,7 +176,7 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 		failed_login(s, mechanism, started, e);
 		return;
 	}
-	throttle_succeeded(login);
+	count_login(s);
 	free(s->login);
 	s->login = mem_strdup(s->entry.account->login);
 	s->mechanism = mechanism;
@@ -149,7 +186,7 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 		f_text("authenticated_as", s->for_another ? s->entry.actor->login : NULL),
 		f_text("tenant", s->tenant->name), f_text("address", s->connection->address),
 		f_text("mechanism", mechanism_name(mechanism)),
-		f_uint("messages", maildrop_count(s->drop)),
+		f_uint("messages", maildrop_count(s->drop)), quota_field(s->drop),
 		f_ms("took_ms", (double)s->done.backend_ns / 1e6));
 	reply_ok(s->out, "%zu messages (%llu octets)", maildrop_visible(s->drop),
 		(unsigned long long)maildrop_visible_octets(s->drop));

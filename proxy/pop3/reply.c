@@ -190,6 +190,8 @@ const char *reply_text_for(enum err_scope scope)
 		return "[AUTH] login failed: wrong user name or password";
 	case ERR_IN_USE:
 		return "[IN-USE] the maildrop is in use by other sessions, try again later";
+	case ERR_TOO_SOON:
+		return "[LOGIN-DELAY] too soon after your last login, try again later";
 	case ERR_PERM:
 		return "[SYS/PERM] the mailbox cannot be opened, the administrator must see to it";
 	case ERR_MESSAGE:

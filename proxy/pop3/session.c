@@ -39,12 +39,12 @@ bool session_passwords_allowed(const struct session *s)
 	return stream_is_tls(s->stream) || s->connection->listener->plaintext_login;
 }
 
-static bool serves_listener(const struct tenant *tenant, const char *listener)
+bool session_may_reach(const struct session *s, const struct tenant *tenant)
 {
 	const struct string_list *names = &tenant->match.listeners;
 
 	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->items[i], listener) == 0)
+		if (strcmp(names->items[i], s->connection->listener->name) == 0)
 			return true;
 	return names->n == 0;
 }
@@ -63,7 +63,7 @@ unsigned session_mechanisms(const struct session *s)
 	unsigned mechanisms = 0;
 
 	for (size_t i = 0; i < s->config->n_tenants; i++)
-		if (serves_listener(&s->config->tenants[i], s->connection->listener->name))
+		if (session_may_reach(s, &s->config->tenants[i]))
 			mechanisms |= s->config->tenants[i].auth.mechanisms;
 	return sasl_usable(mechanisms, &peer, session_passwords_allowed(s));
 }
@@ -73,7 +73,7 @@ bool session_utf8_offered(const struct session *s)
 	if (s->drop)
 		return s->tenant->maildrop.utf8;
 	for (size_t i = 0; i < s->config->n_tenants; i++)
-		if (serves_listener(&s->config->tenants[i], s->connection->listener->name) &&
+		if (session_may_reach(s, &s->config->tenants[i]) &&
 			s->config->tenants[i].maildrop.utf8)
 			return true;
 	return false;

@@ -60,6 +60,8 @@ fiber_fn void cmd_capa(struct session *session, const struct command_args *args)
 fiber_fn void cmd_utf8(struct session *session, const struct command_args *args);
 fiber_fn void cmd_lang(struct session *session, const struct command_args *args);
 
+/* Whether a login here may be one of this tenant's, as far as is known before it. */
+bool session_may_reach(const struct session *session, const struct tenant *tenant);
 /* Whether a password may come over this connection as it is now. */
 bool session_passwords_allowed(const struct session *session);
 /* The MECH_ bits some tenant of this listener takes and this connection allows. */

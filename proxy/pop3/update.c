@@ -1,6 +1,21 @@
 /* The UPDATE state (RFC 1939 section 6): reached through QUIT only. */
+#include <time.h>
+
 #include "proxy/pop3/session_state.h"
 #include "proxy/runtime/log.h"
+
+static void log_expired(const struct session *s, const struct maildrop_expired *expired)
+{
+	time_t arrival = (time_t)expired->arrival;
+	char text[32];
+	struct tm tm;
+
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&arrival, &tm));
+	log_info("expired", f_text("login", s->login), f_text("tenant", s->tenant->name),
+		f_text("unique_id", expired->unique_id), f_text("arrival", text),
+		f_int("age_days", expired->age / (24 * 60 * 60)),
+		f_text("address", s->connection->address));
+}
 
 /* The audit trail: one line per message that went, and what a person should know besides. */
 static void log_outcome(const struct session *s, const struct maildrop_outcome *outcome)
@@ -9,6 +24,8 @@ static void log_outcome(const struct session *s, const struct maildrop_outcome *
 		log_info("deleted", f_text("login", s->login), f_text("tenant", s->tenant->name),
 			f_text("unique_id", outcome->removed_ids[i]),
 			f_text("address", s->connection->address));
+	for (size_t i = 0; i < outcome->expired; i++)
+		log_expired(s, &outcome->expired_messages[i]);
 	if (outcome->hidden)
 		log_warning("hidden instead of removed", f_text("login", s->login),
 			f_uint("messages", outcome->hidden),
@@ -30,6 +47,7 @@ fiber_fn void session_update(struct session *s)
 	s->done.backend_ns += uv_hrtime() - start;
 	log_outcome(s, &outcome);
 	stats_tenant_add(s->tenant_stats, STAT_DELETED_MESSAGES, outcome.removed);
+	stats_tenant_add(s->tenant_stats, STAT_EXPIRED_MESSAGES, outcome.expired);
 	s->reason = "quit";
 	if (!failed(e)) {
 		reply_ok(s->out, "bye");

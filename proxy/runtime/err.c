@@ -62,6 +62,7 @@ const char *err_scope_name(enum err_scope scope)
 		[ERR_MESSAGE] = "message",
 		[ERR_AUTH] = "auth",
 		[ERR_IN_USE] = "in-use",
+		[ERR_TOO_SOON] = "too-soon",
 		[ERR_TEMP] = "temp",
 		[ERR_PERM] = "perm",
 		[ERR_INVALID] = "invalid",

@@ -17,6 +17,7 @@ enum err_scope {
 	ERR_MESSAGE,  /* this message cannot be had at the moment; the session goes on */
 	ERR_AUTH,     /* the credentials are refused: [AUTH] */
 	ERR_IN_USE,   /* the maildrop is in use: [IN-USE] */
+	ERR_TOO_SOON, /* after the user's last login: [LOGIN-DELAY] */
 	ERR_TEMP,     /* try again later: [SYS/TEMP] */
 	ERR_PERM,     /* somebody must change something first: [SYS/PERM] */
 	ERR_INVALID,  /* the input is wrong: configuration, argument, file */

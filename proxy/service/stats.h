@@ -15,10 +15,13 @@
 enum stat_tenant {
 	STAT_LOGINS,
 	STAT_LOGIN_FAILURES,
+	STAT_LOGINS_TOO_SOON,     /* of the failures: refused by login_delay */
+	STAT_LOGINS_QUOTA_WARNED, /* of the logins: the quota was used up to quota_warning */
 	STAT_BACKEND_ERRORS,
 	STAT_RETRIEVED_MESSAGES,
 	STAT_RETRIEVED_OCTETS,
 	STAT_DELETED_MESSAGES,
+	STAT_EXPIRED_MESSAGES,
 	STAT_TENANT_COUNT_
 };
 enum stat_listener {

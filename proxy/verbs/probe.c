@@ -60,6 +60,23 @@ static void print_messages(const struct maildrop *drop)
 	}
 }
 
+static void print_quota(const struct backend_quota *quota)
+{
+	printf("%-9s ", "quota");
+	if (!quota_known(quota)) {
+		puts("none that the store tells of");
+		return;
+	}
+	printf("%llu%% used", (unsigned long long)quota_percent(quota));
+	if (quota->limit_octets)
+		printf(", %llu of %llu octets", (unsigned long long)quota->used_octets,
+			(unsigned long long)quota->limit_octets);
+	if (quota->limit_messages)
+		printf(", %llu of %llu messages", (unsigned long long)quota->used_messages,
+			(unsigned long long)quota->limit_messages);
+	putchar('\n');
+}
+
 fiber_fn static bool list(struct probe *probe, struct entry *entry)
 {
 	uint64_t start = uv_hrtime();
@@ -73,6 +90,7 @@ fiber_fn static bool list(struct probe *probe, struct entry *entry)
 	snprintf(text, sizeof(text), "%zu messages, %llu octets", maildrop_count(entry->drop),
 		(unsigned long long)maildrop_visible_octets(entry->drop));
 	print_step("list", start, text);
+	print_quota(maildrop_quota(entry->drop));
 	print_messages(entry->drop);
 	return true;
 }
@@ -150,6 +168,7 @@ int verb_probe(int argc, char **argv)
 	probe.request = (struct entry_request){
 		.query = query.route,
 		.credentials = &probe.credentials,
+		.ask_quota = true,
 	};
 	probe_with(&probe);
 	credentials_done(&probe.credentials);
