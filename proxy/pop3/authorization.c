@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "proxy/pop3/session_state.h"
-#include "proxy/runtime/log.h"
 #include "proxy/runtime/utf8.h"
 
 /* Says why there is no password login on this connection. */
@@ -63,20 +62,14 @@ fiber_fn static void list_mechanisms(struct session *s)
 	reply_end(s->out);
 }
 
-/* A step failed: the client's message was malformed, or what the mechanism needs is out of order.
- */
+/* A step failed: the client's message was malformed or proved nothing, or what the mechanism needs
+ * is out of order. */
 fiber_fn static void broken_exchange(struct session *s, unsigned mechanism, struct err e)
 {
-	if (e.scope == ERR_INVALID) {
+	if (e.scope == ERR_INVALID)
 		session_bad_command(s, "malformed authentication exchange");
-		return;
-	}
-	log_warning("login failed", f_text("address", s->connection->address),
-		f_text("mechanism", mechanism_name(mechanism)), f_err(e));
-	if (e.scope == ERR_CANCELED)
-		session_close(s, "shutdown");
 	else
-		reply_err(s->out, "%s", reply_text_for(e.scope));
+		session_fail_exchange(s, mechanism, e);
 }
 
 /* The exchange itself (RFC 5034 section 4). false: it ended without credentials, and the client was

@@ -44,7 +44,8 @@ static const char *refusal_text(const struct session *s, enum err_scope scope)
 fiber_fn static void refused(struct session *s, uint64_t started, struct err e)
 {
 	const struct limit_settings *limits = &s->config->limits;
-	uint64_t delay = throttle_failed(limits, s->connection->address, s->login);
+	uint64_t delay = throttle_failed(
+		limits, s->connection->address, s->login ? s->login : "");
 
 	s->failures++;
 	if (!hold_back(s, started, delay))
@@ -153,6 +154,15 @@ static void count_login(const struct session *s)
 	stats_tenant_add(s->tenant_stats, STAT_LOGINS, 1);
 	if (maildrop_quota_warns(s->entry.drop))
 		stats_tenant_add(s->tenant_stats, STAT_LOGINS_QUOTA_WARNED, 1);
+}
+
+fiber_fn void session_fail_exchange(struct session *s, unsigned mechanism, struct err e)
+{
+	free(s->login);
+	s->login = NULL;
+	s->tenant = NULL;
+	s->tenant_stats = NULL;
+	failed_login(s, mechanism, runtime_now(), e);
 }
 
 fiber_fn void session_login(struct session *s, const struct credentials *credentials)

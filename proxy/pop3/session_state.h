@@ -99,6 +99,8 @@ struct route_query session_query(const struct session *session);
 /* And for SASL; .offered is left empty. */
 struct sasl_peer session_peer(const struct session *session);
 
+/* A login that failed before it was known whose it is: counts, replies. */
+fiber_fn void session_fail_exchange(struct session *session, unsigned mechanism, struct err e);
 /* Tries one login, replies, and on success leaves NEXT_STATE with the maildrop open. */
 fiber_fn void session_login(struct session *session, const struct credentials *credentials);
 
