@@ -44,8 +44,7 @@ static const char *refusal_text(const struct session *s, enum err_scope scope)
 fiber_fn static void refused(struct session *s, uint64_t started, struct err e)
 {
 	const struct limit_settings *limits = &s->config->limits;
-	uint64_t delay = throttle_failed(
-		limits, s->connection->address, s->login ? s->login : "");
+	uint64_t delay = throttle_failed(limits, s->connection->address, s->login ? s->login : "");
 
 	s->failures++;
 	if (!hold_back(s, started, delay))
@@ -191,7 +190,6 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 	s->login = mem_strdup(s->entry.account->login);
 	s->mechanism = mechanism;
 	s->drop = s->entry.drop;
-	stats_tenant_add(s->tenant_stats, STAT_LOGINS, 1);
 	log_info("login", f_text("login", s->entry.account->login),
 		f_text("authenticated_as", s->for_another ? s->entry.actor->login : NULL),
 		f_text("tenant", s->tenant->name), f_text("address", s->connection->address),
