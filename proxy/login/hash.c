@@ -207,17 +207,10 @@ static const struct hash_kind kinds[] = {
 	{ NULL, NULL, '\0', NULL, NULL },
 };
 
-/* Dovecot takes schemes in any case. */
-static bool is_kind(const struct hash_kind *kind, const char *hash)
-{
-	return strncmp(hash, kind->prefix, strlen(kind->prefix)) == 0 ||
-	       (strcmp(kind->prefix, SCRAM_SCHEME) == 0 && scram_is(hash));
-}
-
 static const struct hash_kind *kind_of(const char *hash)
 {
 	for (const struct hash_kind *kind = kinds; kind->prefix; kind++)
-		if (is_kind(kind, hash))
+		if (strncmp(hash, kind->prefix, strlen(kind->prefix)) == 0)
 			return kind;
 	return NULL;
 }

@@ -26,7 +26,7 @@ struct scram_keys {
 	unsigned char salt[SCRAM_SALT_MAX], stored_key[SCRAM_KEY], server_key[SCRAM_KEY];
 };
 
-/* Whether a users file's text has the scheme, in any case. */
+/* Whether a text has the scheme, in any case; users.c makes it the one above. */
 bool scram_is(const char *text);
 /* Reads what follows the scheme; NULL, or what is wrong with it (static text). */
 const char *scram_parse(const char *behind_scheme, struct scram_keys *ret);

@@ -92,6 +92,9 @@ static const char *parse_line(char *line, struct users_entry *entry)
 		return wrong;
 	if (strchr(colon + 1, ':'))
 		return "more than one \":\"; a line is login:hash";
+	/* Schemes come in any case; this one stays with its keys. */
+	if (scram_is(colon + 1))
+		memcpy(colon + 1, SCRAM_SCHEME, strlen(SCRAM_SCHEME));
 	entry->hash = hash_skip_scheme(colon + 1);
 	if (!entry->hash)
 		return "unknown scheme before the hash";

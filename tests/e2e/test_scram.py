@@ -131,6 +131,15 @@ def test_plus_binds_a_tls_1_3_connection(served, ca, by):
     assert event["login"] == ANN
 
 
+def test_plus_wants_the_extended_master_secret(served, tls_1_2):
+    """Without it tls-unique can be forged (RFC 7627)."""
+    tls_1_2.options |= 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET
+    with served.connect("pop3s", tls=tls_1_2) as client:
+        assert "SASL PLAIN LOGIN SCRAM-SHA-256" in client.capabilities()
+        assert Scram(ANN, password("ann"), binding=unique(client)).run(client).startswith("-ERR")
+        assert_in(client, Scram(ANN, password("ann"), flag="y").run(client))
+
+
 def test_the_binding_of_another_connection_is_refused(served, tls_1_2):
     """What a man in the middle has."""
     with served.connect("pop3s", tls=tls_1_2) as other, \

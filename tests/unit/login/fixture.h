@@ -33,6 +33,10 @@
 	"6BkIlrRgTX5Yn2wNmobmTxFecUURtqE4AeaDGE1FOy8"
 #define HASH_ARGON2I                                                                               \
 	"$argon2i$v=19$m=64,t=1,p=2$c2FsdHNhbHRzYWx0$HzQ80fV+pGFmaF8Hm8SM/Q8yXzWj9ZsxlltT7awBqvA"
+#define HASH_SCRAM                                                                                 \
+	"{SCRAM-SHA-256}4096,c2FsdHNhbHRzYWx0c2Fsd"                                                \
+	"A==,Y2eRFXLWrUnuM8NBTPPoG0Na9Jo+iWz9y0qDnDeJljg=,i9OU/"                                   \
+	"WREaWC16d96s1DBISzhBItqQjA4x+ra3A4ZmKc="
 #define PASSWORD "correct horse"
 /* Of the empty password, and of no other. */
 #define HASH_OF_EMPTY "$2b$04$abcdefghijklmnopqrstuubyCG3zY1GIXMyxfivm.ClDiInHzxjiq"

@@ -21,6 +21,7 @@ static const struct vector vectors[] = {
 	{ HASH_ARGON2ID, "argon2id", "$argon2id$v=19$m=64,t=1,p=1$" },
 	{ HASH_ARGON2ID_OLD, "argon2id", "$argon2id$v=16$m=128,t=1,p=1$" },
 	{ HASH_ARGON2I, "argon2i", "$argon2i$v=19$m=64,t=1,p=2$" },
+	{ HASH_SCRAM, "scram-sha-256", "{SCRAM-SHA-256}4096," },
 	{ NULL, NULL, NULL },
 };
 

@@ -16,6 +16,7 @@ struct attempt {
 	struct account account;
 	bool unknown_tenant;
 	const char *password;
+	enum credential_kind kind;
 	struct err error;
 	bool given;       /* the store was given the password */
 	bool given_other; /* the store was given something else */
@@ -130,6 +131,67 @@ static void test_every_failure_costs_the_same(void **state)
 	assert_cost(a, "ann", "", ERR_AUTH, "$y$j75$");
 	a->unknown_tenant = true;
 	assert_cost(a, "ann", PASSWORD, ERR_AUTH, "$y$j75$");
+}
+
+/* SCRAM keys serve PLAIN and USER too, at the cost of their iterations. */
+static void test_every_failure_with_scram_keys_costs_the_same(void **state)
+{
+	const char *path = path_of("scram.users"), *cost = "{SCRAM-SHA-256}4096,";
+	struct attempt *a = attempt_at(0, STORE_MAILDIR, path);
+
+	(void)state;
+	write_file(path, "ann:" HASH_SCRAM "\nbob:" HASH_SCRAM "\ncid:" HASH_BCRYPT "\n");
+	assert_cost(a, "ann", PASSWORD, ERR_OK, cost);
+	assert_cost(a, "ann", "wrong", ERR_AUTH, cost);
+	assert_cost(a, "nobody", PASSWORD, ERR_AUTH, cost);
+	assert_cost(a, "ann", "", ERR_AUTH, cost);
+}
+
+static void judge(void *arg)
+{
+	struct attempt *a = arg;
+	char login[] = "ann", authorization[] = "";
+	struct credentials credentials = { .kind = a->kind,
+		.mechanism = MECH_SCRAM_SHA_256,
+		.login = login,
+		.authorization = authorization,
+		.why = a->kind == CREDENTIAL_REFUSED ? mem_strdup("wrong proof") : NULL };
+	struct store_credentials given;
+
+	a->account.tenant = &a->tenant;
+	a->error = login_verify(a->unknown_tenant ? NULL : &a->account, &credentials, &given);
+	a->given_other = given.token || given.delegated || given.password;
+	free(credentials.why);
+}
+
+/* What the mechanism found needs no further work, and takes none. */
+static struct err judged(struct attempt *a, enum credential_kind kind, bool unknown_tenant)
+{
+	a->kind = kind;
+	a->unknown_tenant = unknown_tenant;
+	work = 0;
+	in_fiber(judge, a);
+	assert_int_equal(work, 0);
+	assert_false(a->given_other);
+	return a->error;
+}
+
+static void test_what_a_mechanism_has_proved_or_refuted(void **state)
+{
+	struct attempt *maildir = attempt_at(0, STORE_MAILDIR, "/nonexistent");
+	struct attempt *imap = attempt_at(1, STORE_IMAP, "");
+	struct attempt *master = attempt_at(2, STORE_IMAP, "");
+
+	(void)state;
+	master->tenant.imap.master_user = "popgate";
+	assert_scope(judged(maildir, CREDENTIAL_PROVED, true), ERR_AUTH);
+	assert_scope(judged(maildir, CREDENTIAL_REFUSED, true), ERR_AUTH);
+	assert_scope(judged(maildir, CREDENTIAL_REFUSED, false), ERR_AUTH);
+	assert_string_equal(maildir->error.detail, "wrong proof");
+	assert_ok(judged(maildir, CREDENTIAL_PROVED, false));
+	assert_ok(judged(master, CREDENTIAL_PROVED, false));
+	assert_scope(judged(master, CREDENTIAL_REFUSED, false), ERR_AUTH);
+	assert_scope(judged(imap, CREDENTIAL_PROVED, false), ERR_PERM);
 }
 
 static void test_empty_password_never_enters(void **state)
@@ -339,6 +401,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unknown_tenant_costs_a_default_hash),
 		cmocka_unit_test(test_every_failure_costs_the_same),
+		cmocka_unit_test(test_every_failure_with_scram_keys_costs_the_same),
+		cmocka_unit_test(test_what_a_mechanism_has_proved_or_refuted),
 		cmocka_unit_test(test_empty_password_never_enters),
 		cmocka_unit_test(test_file_without_logins_costs_too),
 		cmocka_unit_test(test_what_the_store_is_given),

@@ -5,6 +5,10 @@
 
 #include "proxy/login/users.h"
 
+#define SCRAM_OTHER                                                                                \
+	"5000,c2FsdHNhbHQ=,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,"                          \
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 struct wrong {
 	unsigned line;
 	char text[80];
@@ -65,6 +69,29 @@ static void test_lines_comments_and_schemes(void **state)
 	assert_null(users_find(p.users, "Ann@a.example"));
 	assert_null(users_find(p.users, ""));
 	users_free(p.users);
+}
+
+static void test_scram_keys_among_hashes(void **state)
+{
+	struct parsed p = parse("ann:" HASH_SHA512 "\n"
+				"bob:" HASH_SHA512 "\n"
+				"cid:" HASH_SCRAM "\n"
+				"dan:{scram-sha-256}" SCRAM_OTHER "\n"
+				"eve:{SCRAM-SHA-256}" SCRAM_OTHER "\n");
+
+	(void)state;
+	assert_ok(p.error);
+	assert_string_equal(users_find(p.users, "cid")->hash, HASH_SCRAM);
+	assert_string_equal(users_find(p.users, "dan")->kind, "scram-sha-256");
+	assert_non_null(strstr(users_typical_scram(p.users), "}5000,"));
+	assert_string_equal(users_typical_hash(p.users), HASH_SHA512);
+	users_free(p.users);
+	p = parse("ann:" HASH_SHA512 "\n");
+	assert_null(users_typical_scram(p.users));
+	users_free(p.users);
+	/* keys without their scheme are no hash */
+	p = parse("ann:" SCRAM_OTHER "\n");
+	assert_scope(p.error, ERR_INVALID);
 }
 
 static void test_empty_file(void **state)
@@ -150,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines_comments_and_schemes),
+		cmocka_unit_test(test_scram_keys_among_hashes),
 		cmocka_unit_test(test_empty_file),
 		cmocka_unit_test(test_every_malformed_line_is_told),
 		cmocka_unit_test(test_duplicate_login_is_malformed),

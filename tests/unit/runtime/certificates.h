@@ -6,6 +6,8 @@
  * second.pem    second.example
  * common.pem    CN common.example, no subjectAltName
  * client.pem    client.example
+ * person.pem    CN Jörg, ann@local.example, b@local.example
+ * odd-person.pem  a CN of two lines
  * expired.pem   expired.example, until yesterday
  * other-ca.pem  another authority
  * stranger.pem  pop.example, issued by the other
