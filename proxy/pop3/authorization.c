@@ -121,10 +121,11 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 	peer.offered = session_mechanisms(s);
 	mechanism = sasl_mechanism(args->word, peer.offered);
 	if (!mechanism) {
-		if (session_passwords_allowed(s))
-			reply_err(s->out, "this mechanism is not offered here");
-		else
+		if (sasl_mechanism(args->word, sasl_usable(~peer.offered, &peer, true)) &&
+			!session_passwords_allowed(s))
 			refuse_plaintext(s);
+		else
+			reply_err(s->out, "this mechanism is not offered here");
 		return;
 	}
 	if (failed(sasl_new(mechanism, &peer, &sasl))) {

@@ -148,6 +148,8 @@ static int run(struct users_request *request, int argc, char **argv)
 		return verb_usage("users", "the first argument must be set, remove or list");
 	if (!request->file)
 		return verb_usage("users", "name the users file: --file FILE");
+	if (request->form == HASH_FORM_SCRAM && action->run != users_verb_set)
+		return verb_usage("users", "--scram belongs to set");
 	if (argc < 1 + action->login)
 		return verb_usage("users", "a LOGIN is missing");
 	if (argc > 1 + action->login)

@@ -125,6 +125,32 @@ static void test_set_list_remove(void **state)
 	assert_non_null(strstr(err, "ann@a.example: no such login"));
 }
 
+static void test_scram_keys_take_the_place_of_a_hash(void **state)
+{
+	const char *path = path_of("scram.users");
+	char *text;
+
+	(void)state;
+	assert_int_equal(USERS("old\n", "set", "--file", path, "ann"), 0);
+	assert_int_equal(USERS("pass word\n", "set", "--scram", "--file", path, "ann"), 0);
+	assert_string_equal(out, "ann: password changed\n");
+	assert_true(fits(path, "ann", "pass word"));
+	text = read_file(path);
+	assert_memory_equal(text, "ann:{SCRAM-SHA-256}", 19);
+	assert_ptr_equal(strchr(text, '\n') + 1, text + strlen(text)); /* one line */
+	free(text);
+	assert_int_equal(USERS("", "list", "--file", path), 0);
+	assert_string_equal(out, "ann\tscram-sha-256\n");
+	assert_int_equal(USERS("a\ab\n", "set", "--scram", "--file", path, "ann"), 2);
+	assert_non_null(strstr(err, "without control characters"));
+	assert_true(fits(path, "ann", "pass word"));
+	assert_int_equal(USERS("new\n", "set", "--file", path, "ann"), 0);
+	assert_int_equal(USERS("", "list", "--file", path), 0);
+	assert_string_equal(out, "ann\tyescrypt\n");
+	assert_int_equal(USERS("", "remove", "--scram", "--file", path, "ann"), 2);
+	assert_int_equal(USERS("", "list", "-s", "--file", path), 2);
+}
+
 static void test_bad_passwords_and_logins_change_nothing(void **state)
 {
 	const char *path = path_of("untouched.users");
@@ -255,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set_list_remove),
+		cmocka_unit_test(test_scram_keys_take_the_place_of_a_hash),
 		cmocka_unit_test(test_bad_passwords_and_logins_change_nothing),
 		cmocka_unit_test(test_missing_and_malformed_files),
 		cmocka_unit_test(test_usage),
