@@ -19,7 +19,8 @@ fiber_fn static struct err verify(const struct account *actor,
 			ERR_AUTH, "mechanism not allowed for tenant %s", actor->tenant->name);
 	}
 	e = login_verify(actor, credentials, store);
-	if (!actor)
+	/* Not even what the source of passwords had to say. */
+	if (!actor && credentials->kind != CREDENTIAL_REFUSED)
 		return err_make(ERR_AUTH, "no tenant serves this login");
 	return e;
 }

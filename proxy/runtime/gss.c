@@ -1,7 +1,9 @@
 #include "proxy/runtime/gss.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
@@ -113,7 +115,11 @@ static void run(struct call *call, void (*job)(void *), struct buffer *out)
 	offload(job, call);
 	if (!failed(call->e))
 		buffer_append(out, call->out.value ? call->out.value : "", call->out.length);
-	(void)gss_release_buffer(&minor, &call->out);
+	/* MIT's gss_release_buffer forgets the memory of an empty one. */
+	if (call->out.length == 0)
+		free(call->out.value);
+	else
+		(void)gss_release_buffer(&minor, &call->out);
 }
 
 /* Names */
@@ -179,8 +185,12 @@ static struct err acquire(const struct gss_acceptor *acceptor, gss_cred_id_t *re
 	gss_OID_set_desc mechanisms = { 1, mechanism_of(acceptor->kind) };
 	gss_name_t name = GSS_C_NO_NAME;
 	OM_uint32 major, minor, ignored;
-	struct err e = import_service(acceptor->service, acceptor->kind, &name);
+	struct err e;
 
+	/* gss-ntlmssp takes a file that is not there for one without this user. */
+	if (*acceptor->file && access(acceptor->file, R_OK) != 0)
+		return err_errno(ERR_TEMP, errno, "%s", acceptor->file);
+	e = import_service(acceptor->service, acceptor->kind, &name);
 	if (failed(e))
 		return e;
 	major = gss_acquire_cred_from(&minor, name, GSS_C_INDEFINITE, &mechanisms, GSS_C_ACCEPT,
