@@ -8,8 +8,8 @@ from support.transcript import FOLDER
 IDS = (conformance.E2E / "conformance_ids.txt").read_text().split()
 ROWS = conformance.rows()
 
-# The ports, what an operator sees of quotas, and a notice for which a store must be nearly full.
-NOT_IN_A_TRANSCRIPT = {"X-E0001", "X-E0003", "X-E0004"}
+# The ports, and what an operator sees of quotas.
+NOT_IN_A_TRANSCRIPT = {"X-E0001", "X-E0003"}
 
 
 def test_every_statement_has_one_row():

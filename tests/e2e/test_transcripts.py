@@ -27,6 +27,8 @@ def test_transcript(file, backend, request, gateway_config):
     ]  # fmt: skip
     start = request.getfixturevalue("local" if backend == "maildir" else backend)
     served = start(transcript.messages, **{"listeners": listeners, **transcript.settings})
+    if transcript.maildirsize:
+        (served.maildir.path / "maildirsize").write_bytes(transcript.maildirsize)
     player = Player(served, transcript)
     for number, kind, value in transcript.steps:
         try:

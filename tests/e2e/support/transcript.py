@@ -26,6 +26,7 @@ class Transcript:
         self.backends = ["maildir"]
         self.listener = "pop3"
         self.login = False
+        self.maildirsize = b""
         self.steps: list[tuple[int, str, str | bytes]] = []
         draft: bytes | None = None
         for number, line in enumerate(file.read_text().splitlines(), 1):
@@ -52,6 +53,8 @@ class Transcript:
             self.login = True
         elif key == "listener":
             self.listener = value.strip()
+        elif key == "maildirsize":
+            self.maildirsize = unescape(value.strip())
         elif key == "backend":
             self.backends = value.split()
         elif key == "tenant":
