@@ -10,7 +10,8 @@ set -euo pipefail
 
 # shellcheck disable=SC2034 # the groups are used by name
 build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libetpan-dev libyaml-dev
-	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev)
+	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev
+	libcurl4-gnutls-dev libjansson-dev libcjose-dev)
 demo=(curl openssl)
 imap=(dovecot-imapd)
 # shellcheck disable=SC2034

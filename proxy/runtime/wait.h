@@ -7,6 +7,7 @@
 #ifndef POPGATE_RUNTIME_WAIT_H
 #define POPGATE_RUNTIME_WAIT_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -69,6 +70,12 @@ void fd_wait_free(struct fd_wait *wait);
  * this stack. job must not touch fibers, the loop, or the log. Not interruptible; a deadline or a
  * cancel shows at the next wait. */
 fiber_fn void offload(void (*job)(void *arg), void *arg);
+
+/* The same in a thread that is the job's alone: for what waits on a network, perhaps for long, and
+ * must not keep the pool from those who read mail. How many run at a time is the caller's to bound.
+ * *stop is set when a deadline passes or the fiber is canceled meanwhile: the job has to look at
+ * it, and end. ERR_TEMP: there is no thread, and the job was not run. */
+fiber_fn struct err offload_alone(void (*job)(void *arg), void *arg, atomic_bool *stop);
 
 /* A first-come first-served gate for at most `places` fibers at a time. Zero-initialise, then
  * gate_init. gate_enter suspends; each success needs one gate_leave. */
