@@ -98,6 +98,60 @@ bool mail_address_valid(const char *text)
 	return true;
 }
 
+bool host_is_loopback(const char *text)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, text, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+	if (inet_pton(AF_INET6, text, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6);
+	return strcasecmp(text, "localhost") == 0;
+}
+
+/* The port behind a host, with its colon, or nothing. */
+static bool port_valid(const char *text, size_t n)
+{
+	char digits[8];
+	uint64_t port;
+
+	if (n == 0)
+		return true;
+	if (text[0] != ':' || n > sizeof(digits))
+		return false;
+	memcpy(digits, text + 1, n - 1);
+	digits[n - 1] = '\0';
+	return number_parse(digits, &port) && port > 0 && port <= UINT16_MAX;
+}
+
+bool url_valid(const char *text)
+{
+	bool clear = strncmp(text, "http://", 7) == 0;
+	const char *host = text + (clear ? 7 : 8), *end;
+	bool brackets = false;
+	char name[256];
+	size_t n;
+
+	if (!clear && strncmp(text, "https://", 8) != 0)
+		return false;
+	for (const char *p = text; *p; p++) {
+		if (*p <= ' ' || *p > '~' || strchr("\"#<>\\^`{|}", *p))
+			return false;
+	}
+	brackets = *host == '[';
+	host += brackets;
+	n = strcspn(host, brackets ? "]/?" : ":/?");
+	if (n >= sizeof(name))
+		return false;
+	memcpy(name, host, n);
+	name[n] = '\0';
+	end = host + n + (brackets && host[n] == ']');
+	return host_valid(name) && brackets == (strchr(name, ':') != NULL) &&
+	       (!brackets || host[n] == ']') && port_valid(end, strcspn(end, "/?")) &&
+	       (!clear || host_is_loopback(name));
+}
+
 static bool is_wildcard(const char *pattern)
 {
 	return strncmp(pattern, "*.", 2) == 0;

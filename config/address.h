@@ -35,6 +35,11 @@ bool domain_valid(const char *text);
 bool host_valid(const char *text);
 /* A plain address in ASCII: user@domain, the user without quotes (RFC 5322 dot-atom). */
 bool mail_address_valid(const char *text);
+/* Whether a host_valid text means this machine itself. */
+bool host_is_loopback(const char *text);
+/* https://HOST[:PORT][/…], or http:// to a loopback host; without credentials, a fragment, or octets
+ * that a URL must encode. */
+bool url_valid(const char *text);
 /* Whether a name fits a pattern: equal but for the case of ASCII letters, or below the domain after
  * "*.", at any depth. */
 bool domain_fits(const char *pattern, const char *name);

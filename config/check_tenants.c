@@ -63,12 +63,6 @@ static void check_imap_files(struct loader *l, const struct block *block)
 	}
 }
 
-static bool is_loopback(const char *host)
-{
-	return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-	       strcasecmp(host, "localhost") == 0;
-}
-
 static void check_imap(struct loader *l, const struct block *block)
 {
 	const struct imap_settings *imap = &block->shared->imap;
@@ -90,7 +84,7 @@ static void check_imap(struct loader *l, const struct block *block)
 			"port %d is that of tls: starttls, expected port: %d or tls: starttls",
 			IMAP_PORT, IMAPS_PORT);
 	for (size_t i = 0; i < imap->servers.n && imap->tls == TLS_NONE; i++) {
-		if (!is_loopback(imap->servers.items[i]))
+		if (!host_is_loopback(imap->servers.items[i]))
 			block_report(l, block, "imap.tls", CONFIG_WARNING,
 				"passwords and mail travel in clear to %s", imap->servers.items[i]);
 	}
@@ -369,6 +363,7 @@ void check_tenants(struct loader *l)
 
 		check_store(l, block);
 		check_auth(l, block);
+		check_tokens(l, block);
 		check_proofs(l, block);
 		check_maildrop(l, block);
 		check_match(l, block);

@@ -81,6 +81,17 @@ struct listener_config {
 	struct network_list proxy_protocol_from;
 };
 
+/* How the gateway itself judges OAuth 2.0 tokens that clients show. Both URLs "": it does not. */
+struct token_settings {
+	const char *jwks_url, *introspection_url;
+	const char *issuer, *scope, *login_claim;
+	struct string_list audience;
+	const char *client_id, *client_secret_file;
+	struct secret *client_secret; /* read at load; NULL without its file */
+	const char *ca_file;
+	uint64_t timeout;
+};
+
 struct auth_settings {
 	unsigned mechanisms; /* those in effect */
 	const char *users_file;
@@ -89,6 +100,8 @@ struct auth_settings {
 	struct string_list realms; /* of Kerberos; empty: that of the key */
 	const char *login_domain;  /* of what Kerberos and NTLM prove; "" as proved.h says */
 	const char *ntlm_users_file;
+	bool ntlm_v1;
+	struct token_settings oauth2;
 	struct string_list masters; /* logins that may open every mailbox of the tenant */
 };
 

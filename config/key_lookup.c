@@ -186,6 +186,7 @@ void key_expected(const struct key *key, struct buffer *out)
 		[KEY_FOLDER] = "a folder that can be read",
 		[KEY_ADDRESS] =
 			"an address with a port, such as \"127.0.0.1:9110\" or \"[::1]:9110\"",
+		[KEY_URL] = "a URL that begins with https:// (or http://, to a loopback address)",
 		[KEY_STATE] = "sqlite:PATH or none",
 		[KEY_BOOL] = "true or false",
 		[KEY_TEXTS] = "a list such as [a, b]",

@@ -38,8 +38,7 @@ static const struct choice mechanisms[] = { { "user", MECH_USER }, { "plain", ME
 	{ "login", MECH_LOGIN }, { "scram-sha-256", MECH_SCRAM_SHA_256 | MECH_SCRAM_SHA_256_PLUS },
 	{ "gssapi", MECH_GSSAPI, .not_yet = WITHOUT_GSSAPI },
 	{ "ntlm", MECH_NTLM, .not_yet = WITHOUT_GSSAPI },
-	{ "xoauth2", MECH_XOAUTH2, .not_yet = true },
-	{ "oauthbearer", MECH_OAUTHBEARER, .not_yet = true },
+	{ "xoauth2", MECH_XOAUTH2 }, { "oauthbearer", MECH_OAUTHBEARER },
 	{ "external", MECH_EXTERNAL }, { 0 } };
 static const struct choice orders[] = { { "oldest_first", ORDER_OLDEST_FIRST },
 	{ "newest_first", ORDER_NEWEST_FIRST }, { 0 } };
@@ -181,9 +180,36 @@ const struct key config_keys[] = {
 		.flags = WITHOUT_GSSAPI_FLAG,
 		.help = "What ntlm checks against, lines of DOMAIN:user:password or of smbpasswd(5). "
 			"Workers read it." },
+	{ "auth.ntlm_v1", KEY_BOOL, IN_SHARED(auth.ntlm_v1), "false", .flags = WITHOUT_GSSAPI_FLAG,
+		.help = "Take NTLMv1 of old clients too, where passwords may come: from what they send "
+			"the password can be found." },
 	{ "auth.masters", KEY_TEXTS, IN_SHARED(auth.masters), "", .max = 1000,
 		.help = "Logins that may open every mailbox of the tenant by SASL authorization identity "
 			"or as a delegate; [\"*\"]: every login may ask, and the IMAP server decides." },
+
+	{ "auth.oauth2", KEY_SECTION, SCOPE_SHARED,
+		.help = "Judge the tokens of xoauth2 and oauthbearer here; without it the IMAP server does." },
+	{ "auth.oauth2.jwks_url", KEY_URL, IN_SHARED(auth.oauth2.jwks_url), "",
+		.help = "The keys of the provider that signs its tokens (JWT); asked for again when a token "
+			"names one that is not known." },
+	{ "auth.oauth2.introspection_url", KEY_URL, IN_SHARED(auth.oauth2.introspection_url), "",
+		.help = "Where the provider tells what a token is (RFC 7662); for tokens that are no JWT." },
+	{ "auth.oauth2.issuer", KEY_TEXT, IN_SHARED(auth.oauth2.issuer), "", .max = 1000,
+		.help = "The iss that a token must have." },
+	{ "auth.oauth2.audience", KEY_TEXTS, IN_SHARED(auth.oauth2.audience), "", .max = 100,
+		.help = "A token must be meant for one of these (aud)." },
+	{ "auth.oauth2.scope", KEY_TEXT, IN_SHARED(auth.oauth2.scope), "", .max = 1000,
+		.help = "The words, all of which a token's scope must hold; empty: any scope will do." },
+	{ "auth.oauth2.login_claim", KEY_TEXT, IN_SHARED(auth.oauth2.login_claim), "email", 1, 200,
+		.help = "What in a token is the login: email, preferred_username, upn, username, sub …" },
+	{ "auth.oauth2.client_id", KEY_TEXT, IN_SHARED(auth.oauth2.client_id), "", .max = 1000,
+		.help = "This gateway, as the provider knows it, for introspection." },
+	{ "auth.oauth2.client_secret_file", KEY_FILE, IN_SHARED(auth.oauth2.client_secret_file), "",
+		.help = "Its secret." },
+	{ "auth.oauth2.ca_file", KEY_FILE, IN_SHARED(auth.oauth2.ca_file), "",
+		.help = "PEM file of the authorities that may vouch for the provider; empty: the system's." },
+	{ "auth.oauth2.timeout", KEY_DURATION, IN_SHARED(auth.oauth2.timeout), "5s", 100, MINUTE,
+		.help = "How long the provider may take for an answer." },
 
 	{ "maildrop", KEY_SECTION, SCOPE_SHARED, .help = "What of the mail store a client sees." },
 	{ "maildrop.folder", KEY_TEXT, IN_SHARED(maildrop.folder), "INBOX", 1, 1000,

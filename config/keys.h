@@ -36,6 +36,7 @@ enum key_type {
 	KEY_TEMPLATE,      /* choices: the names it may use */
 	KEY_PATH_TEMPLATE, /* likewise; relative to the folder of the configuration file */
 	KEY_UIDL_FORMAT,   /* "decimal" or a template */
+	KEY_URL,           /* https, or http to this machine itself */
 	KEY_ADDRESS,       /* to listen on */
 	KEY_STATE,
 	KEY_BOOL,

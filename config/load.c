@@ -270,7 +270,9 @@ void config_free(struct config *config)
 {
 	if (!config)
 		return;
-	for (size_t i = 0; i < config->n_tenants; i++)
+	for (size_t i = 0; i < config->n_tenants; i++) {
 		secret_free(config->tenants[i].imap.master_password);
+		secret_free(config->tenants[i].auth.oauth2.client_secret);
+	}
 	arena_free(config->arena);
 }

@@ -70,5 +70,7 @@ void check_auth(struct loader *loader, const struct block *tenant);
 bool has_password_source(const struct loader *loader, const struct block *tenant);
 /* check_proofs.c: of one tenant. */
 void check_proofs(struct loader *loader, const struct block *tenant);
+/* check_tokens.c: likewise. */
+void check_tokens(struct loader *loader, const struct block *tenant);
 
 #endif

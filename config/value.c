@@ -169,6 +169,14 @@ static bool set_template(const struct setting *s, const struct scalar *v)
 	return true;
 }
 
+static bool set_url(const struct setting *s, const struct scalar *v)
+{
+	if (v->length > 0 && !url_valid(v->text))
+		return refuse_text(s, v);
+	store_text(s, v->text);
+	return true;
+}
+
 static bool set_address(const struct setting *s, const struct scalar *v)
 {
 	struct listen_address address;
@@ -350,6 +358,7 @@ static bool (*const scalar_setters[KEY_TYPE_COUNT_])(
 	[KEY_TEMPLATE] = set_template,
 	[KEY_PATH_TEMPLATE] = set_template,
 	[KEY_UIDL_FORMAT] = set_template,
+	[KEY_URL] = set_url,
 	[KEY_ADDRESS] = set_address,
 	[KEY_STATE] = set_state,
 	[KEY_BOOL] = set_bool,

@@ -156,6 +156,50 @@ static void domains_and_hosts(void **state)
 	assert_false(host_valid("m\xc3\xbcnchen.example"));
 }
 
+static void loopback_hosts(void **state)
+{
+	static const char *const here[] = { "localhost", "LocalHost", "127.0.0.1", "127.9.9.9",
+		"::1" };
+	static const char *const elsewhere[] = { "127.0.0.1.example", "127.example", "128.0.0.1",
+		"::", "localhost.example", "" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(here); i++)
+		assert_true(host_is_loopback(here[i]));
+	for (size_t i = 0; i < COUNT(elsewhere); i++) {
+		if (host_is_loopback(elsewhere[i]))
+			fail_msg("%s was taken", elsewhere[i]);
+	}
+}
+
+static void urls(void **state)
+{
+	static const char *const good[] = { "https://login.example", "https://login.example/",
+		"https://login.example:8443/a/b?c=d&e=%20", "https://[2001:db8::1]:443/jwks",
+		"https://192.0.2.1/x", "http://localhost/x", "http://127.0.0.1:8080",
+		"http://[::1]/", "https://login.example?x" };
+	static const char *const bad[] = { "", "login.example", "https://", "https:///x",
+		"http://login.example/", "http://127.0.0.1.example/", "http://192.0.2.1/",
+		"ftp://localhost/", "HTTPS://login.example/", "https://user@login.example/",
+		"https://user:secret@login.example/", "https://login.example:0/",
+		"https://login.example:65536/", "https://login.example:x/",
+		"https://login.example:/", "https://login.example/#top",
+		"https://login.example/a b", "https://login.example/\xc3\xbc",
+		"https://[2001:db8::1/", "https://2001:db8::1/", "https://[login.example]/",
+		"https://login.example\\@localhost/", "https://[::1]x/", "https://a..b/",
+		"https://login.example:123456789/" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(good); i++) {
+		if (!url_valid(good[i]))
+			fail_msg("%s was refused", good[i]);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		if (url_valid(bad[i]))
+			fail_msg("%s was taken", bad[i]);
+	}
+}
+
 static void patterns_fit_names(void **state)
 {
 	(void)state;
@@ -210,6 +254,8 @@ int main(void)
 		cmocka_unit_test(listen_addresses),
 		cmocka_unit_test(domains_and_hosts),
 		cmocka_unit_test(mail_addresses),
+		cmocka_unit_test(loopback_hosts),
+		cmocka_unit_test(urls),
 		cmocka_unit_test(patterns_fit_names),
 		cmocka_unit_test(patterns_cover_patterns),
 	};

@@ -403,8 +403,6 @@ static void expiry_that_cannot_happen(void **state)
 
 static void keys_without_effect_are_noted(void **state)
 {
-	const struct config *c;
-
 	(void)state;
 	fixture_expect(BASE "admin: {listen: '127.0.0.1:1'}\n"
 			    "log: {transcript: [a]}\n"
@@ -418,11 +416,6 @@ static void keys_without_effect_are_noted(void **state)
 			    "log: {transcript: []}\n"
 			    "uidl: {format: decimal, max_changed: 20%, adopt_file: ''}\n",
 		"");
-	c = fixture_load(BASE "auth: {mechanisms: [plain, oauthbearer]}\n");
-	assert_string_equal(fixture_reports(),
-		NOTE "3:28: auth.mechanisms: oauthbearer is accepted, but not in effect in "
-		     "this version\n");
-	assert_int_equal(c->tenants[0].auth.mechanisms, MECH_PLAIN);
 }
 
 int main(void)
