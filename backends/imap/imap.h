@@ -23,6 +23,8 @@ enum imap_capability {
 	IMAP_MOVE = 1 << 6,
 	IMAP_QUOTA = 1 << 7,
 	IMAP_AUTH_GSSAPI = 1 << 8,
+	IMAP_AUTH_XOAUTH2 = 1 << 9,
+	IMAP_AUTH_OAUTHBEARER = 1 << 10,
 };
 
 /* What a command was for: what a NO without a code that we know means. */
@@ -75,6 +77,9 @@ fiber_fn struct err imap_command(struct imap *imap, enum imap_step step, const c
 fiber_fn struct err imap_begin(struct imap *imap);
 fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n);
 fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step);
+/* As imap_finish, where a server may tell a failure by a challenge before its NO: that gets `answer`, a
+ * whole line. */
+fiber_fn struct err imap_finish_after(struct imap *imap, enum imap_step step, const char *answer);
 /* Between two parts: waits until the server asks for the second; its NO is an error. */
 fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step);
 /* The same; *ret is what the server asks with ("+ text"), valid until the next call of these. */
@@ -117,6 +122,13 @@ fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials
  * server refuses; ERR_TEMP: no ticket for it can be had. */
 fiber_fn struct err imap_authenticate_gssapi(
 	struct imap *imap, void *credential, const char *authorize);
+
+/* imap_token.c */
+
+/* As login, with an OAuth 2.0 bearer token. ERR_AUTH: the server refuses it; ERR_PERM: it takes no
+ * tokens. */
+fiber_fn struct err imap_authenticate_token(
+	struct imap *imap, const char *login, const struct secret *token);
 
 /* imap_mailbox.c */
 

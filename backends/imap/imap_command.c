@@ -54,6 +54,24 @@ fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step)
 	return parse(imap, step);
 }
 
+fiber_fn struct err imap_finish_after(struct imap *imap, enum imap_step step, const char *answer)
+{
+	enum answer_kind kind;
+	struct err e = flush(imap);
+
+	if (failed(e))
+		return e;
+	if (failed(imap_stream_peek(imap->stream, &kind)))
+		return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
+	if (kind == ANSWER_TEXT && *buffer_data(&imap->stream->in) == '+') {
+		if (!mailimap_read_line(imap->session))
+			return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
+		if (failed(e = imap_send(imap, answer, strlen(answer))))
+			return e;
+	}
+	return imap_finish(imap, step);
+}
+
 fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step)
 {
 	const char *text;
@@ -119,6 +137,10 @@ static unsigned auth_bit(const char *name)
 		return IMAP_AUTH_PLAIN;
 	if (name && strcasecmp(name, "GSSAPI") == 0)
 		return IMAP_AUTH_GSSAPI;
+	if (name && strcasecmp(name, "XOAUTH2") == 0)
+		return IMAP_AUTH_XOAUTH2;
+	if (name && strcasecmp(name, "OAUTHBEARER") == 0)
+		return IMAP_AUTH_OAUTHBEARER;
 	return 0;
 }
 

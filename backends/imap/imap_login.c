@@ -227,6 +227,8 @@ fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials
 	else if (credentials->delegated)
 		e = login_as_delegate(imap, login.data, credentials);
 #endif
+	else if (credentials->token)
+		e = imap_authenticate_token(imap, login.data, credentials->token);
 	else if (credentials->actor)
 		e = login_as_actor(imap, login,
 			text_of(login_name(imap, credentials->actor, arena)),
