@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proxy/entry/authorize.h"
+#include "proxy/entry/token.h"
 #include "proxy/login/login.h"
 #include "proxy/routing/delegate.h"
 
@@ -117,11 +118,18 @@ fiber_fn static struct err open_store(const struct config *config,
 fiber_fn struct err entry_authenticate(const struct config *config,
 	const struct entry_request *request, struct entry *ret, const struct tenant **ret_tenant)
 {
+	cleanup(credentials_done) struct credentials proved = { 0 };
+	struct entry_request own = *request;
 	struct entry entry = { .arena = arena_new() };
 	const struct tenant *tenant = NULL;
-	struct err e;
+	struct err e = token_prove(config, request, &proved, &tenant);
 
-	e = open_store(config, request, &entry, &tenant);
+	if (proved.login) {
+		own.credentials = &proved;
+		own.query.login = proved.login;
+	}
+	if (!failed(e))
+		e = open_store(config, &own, &entry, &tenant);
 	if (ret_tenant)
 		*ret_tenant = tenant;
 	if (failed(e))

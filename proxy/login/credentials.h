@@ -10,7 +10,8 @@
 
 enum credential_kind {
 	CREDENTIAL_PASSWORD, /* secret is a password that somebody must check */
-	CREDENTIAL_PROVED,   /* the mechanism proved the login to the gateway; there is no secret */
+	CREDENTIAL_PROVED,   /* the login is proved to the gateway; secret is the token that did it,
+			      * or there is none */
 	CREDENTIAL_TOKEN,    /* secret is an OAuth 2.0 bearer token (RFC 6750) */
 	CREDENTIAL_REFUSED,  /* the mechanism found them wrong; to be treated as a wrong password */
 };
@@ -20,7 +21,7 @@ struct credentials {
 	unsigned mechanism;    /* the MECH_ bit */
 	char *login;           /* authentication identity, as the client gave it */
 	char *authorization;   /* whom it wants to act as (RFC 4422 section 2); "" for itself */
-	struct secret *secret; /* password or token; NULL when proved */
+	struct secret *secret; /* password or token, or NULL */
 	char *why;             /* for the log: what was wrong when refused; else NULL */
 	void *delegated;       /* what the client handed on (gss.h), or NULL */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "proxy/login/hash.h"
+#include "proxy/login/oauth.h"
 #include "proxy/login/pam.h"
 #include "proxy/login/users.h"
 
@@ -128,7 +129,9 @@ static struct err enter_without_password(const struct account *account,
 		ret->delegated = credentials->delegated;
 		return ok();
 	}
-	if (!proved && tenant->store == STORE_IMAP && !by_master_user(tenant)) {
+	/* a token that the gateway is to judge comes here proved, or not at all */
+	if (credentials->secret && tenant->store == STORE_IMAP && !by_master_user(tenant) &&
+		(proved || !oauth_judges(&tenant->auth.oauth2))) {
 		ret->token = credentials->secret;
 		return ok();
 	}

@@ -7,6 +7,9 @@
 #include <gsasl.h>
 
 #include "proxy/login/sasl_mechanism.h"
+#ifdef POPGATE_GSSAPI
+#include "proxy/runtime/gss.h"
+#endif
 #include "proxy/runtime/mem.h"
 
 #define INPUT_MAX 65536 /* octets of base64 in one step */
@@ -18,6 +21,8 @@ static const struct sasl_mechanism *const mechanisms[] = {
 	&sasl_scram_plus,
 	&sasl_scram,
 	&sasl_external,
+	&sasl_oauthbearer,
+	&sasl_xoauth2,
 #ifdef POPGATE_GSSAPI
 	&sasl_gssapi,
 	&sasl_ntlm,
@@ -31,6 +36,17 @@ struct sasl {
 	bool last; /* the mechanism is done, the client has to answer its last challenge */
 	char *output;
 };
+
+void sasl_prepare(const struct config *config)
+{
+#ifdef POPGATE_GSSAPI
+	for (size_t i = 0; i < config->n_tenants; i++)
+		if (config->tenants[i].auth.ntlm_v1)
+			gss_allow_ntlm_v1();
+#else
+	(void)config;
+#endif
+}
 
 unsigned sasl_usable(unsigned allowed, const struct sasl_peer *peer, bool passwords)
 {
@@ -234,4 +250,14 @@ fiber_fn struct err sasl_step(struct sasl *sasl, const char *input, const char *
 	*output = sasl->output;
 	*state = done ? SASL_DONE : SASL_CONTINUE;
 	return ok();
+}
+
+const char *sasl_failure(struct sasl *sasl)
+{
+	cleanup(buffer_done) struct buffer text = { 0 };
+
+	if (!sasl->exchange.mechanism->failure)
+		return NULL;
+	sasl->exchange.mechanism->failure(&sasl->exchange, &text);
+	return failed(put_output(sasl, &text)) ? NULL : sasl->output;
 }

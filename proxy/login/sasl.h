@@ -26,6 +26,9 @@ struct sasl_peer {
 	unsigned offered;         /* MECH_ bits that this client is shown: sasl_usable */
 };
 
+/* Once per process, before it has a second thread. */
+void sasl_prepare(const struct config *config);
+
 /* Those of the mechanisms that a connection can have as it is now. passwords: whether a password
  * may come over it; without, the mechanisms that show one are left out, MECH_USER too. */
 unsigned sasl_usable(unsigned mechanisms, const struct sasl_peer *peer, bool passwords);
@@ -52,5 +55,10 @@ enum sasl_state { SASL_CONTINUE, SASL_DONE };
  * same in every step of one exchange. */
 fiber_fn struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
 	enum sasl_state *state, struct credentials *credentials);
+
+/* After SASL_DONE, when the login failed: the challenge, in base64, by which the mechanism tells the
+ * client why (RFC 7628 section 3.2.2). It comes before the -ERR and is answered by a line that says
+ * nothing. NULL: there is none. Owned by sasl. */
+const char *sasl_failure(struct sasl *sasl);
 
 #endif

@@ -41,11 +41,14 @@ struct sasl_mechanism {
 	 * ERR_CANCELED as everywhere. */
 	fiber_fn struct err (*step)(struct sasl_exchange *exchange, const char *message, size_t n,
 		struct buffer *out, bool *done);
+	/* Appends what the client is to know when its credentials, complete, were then refused; see
+	 * sasl_failure. NULL: nothing. */
+	void (*failure)(const struct sasl_exchange *exchange, struct buffer *out);
 	void (*free)(struct sasl_exchange *exchange); /* NULL: there is nothing to free */
 };
 
 extern const struct sasl_mechanism sasl_plain, sasl_login, sasl_scram, sasl_scram_plus,
-	sasl_external;
+	sasl_external, sasl_xoauth2, sasl_oauthbearer;
 #ifdef POPGATE_GSSAPI
 extern const struct sasl_mechanism sasl_gssapi, sasl_ntlm;
 #endif

@@ -2,8 +2,8 @@
  * NTLM as MS-OXPOP3 section 2.2.1 frames it: NEGOTIATE, CHALLENGE, AUTHENTICATE. The password, or
  * its NT hash, stands in a tenant's users file, which gss-ntlmssp reads.
  *
- * Only NTLMv2 is taken: whether gss-ntlmssp takes older responses depends on its environment, so
- * they never get to it.
+ * NTLMv2 alone is taken where the tenant does not say otherwise: what gss-ntlmssp takes depends on
+ * its environment, so that older responses never get to it.
  */
 #include <string.h>
 
@@ -102,6 +102,13 @@ static fiber_fn struct err prove(struct sasl_exchange *exchange, const struct nt
 	return sasl_identities(exchange, login, "");
 }
 
+/* It is worth no more than a password in clear. */
+static bool takes_v1(const struct sasl_peer *peer, const struct tenant *tenant)
+{
+	return tenant->auth.ntlm_v1 &&
+	       (peer->listener->plaintext_login || stream_is_tls(peer->stream));
+}
+
 static fiber_fn struct err authenticate(
 	struct sasl_exchange *exchange, const char *message, size_t n, bool *done)
 {
@@ -115,10 +122,10 @@ static fiber_fn struct err authenticate(
 	user = claim.user;
 	tenant = proved_tenant(
 		exchange->peer, MECH_NTLM, NULL, &(struct proved_name){ .user = user }, &login);
-	if (!claim.v2)
-		e = err_make(ERR_AUTH, "NTLM: a response older than NTLMv2");
-	else if (!tenant)
+	if (!tenant)
 		e = err_make(ERR_AUTH, "NTLM: no tenant takes the name %s", user);
+	else if (!claim.v2 && !takes_v1(exchange->peer, tenant))
+		e = err_make(ERR_AUTH, "NTLM: a response older than NTLMv2");
 	else
 		e = prove(exchange, &claim, login, tenant, message, n);
 	if (failed(e))

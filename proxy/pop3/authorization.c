@@ -132,8 +132,10 @@ fiber_fn static void cmd_auth(struct session *s, const struct command_args *args
 		reply_err(s->out, "[SYS/TEMP] this mechanism does not work at the moment");
 		return;
 	}
+	s->sasl = sasl;
 	if (exchange(s, mechanism, sasl, args->rest, &credentials))
 		session_login(s, &credentials);
+	s->sasl = NULL;
 	credentials_done(&credentials);
 }
 

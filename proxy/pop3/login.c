@@ -4,6 +4,8 @@
  * A failed attempt is answered at a time counted from its start, so that how long a store or a hash
  * took does not show, and by the same text whatever was wrong.
  */
+#include <string.h>
+
 #include "proxy/login/throttle.h"
 #include "proxy/pop3/session_state.h"
 #include "proxy/runtime/log.h"
@@ -41,13 +43,26 @@ static const char *refusal_text(const struct session *s, enum err_scope scope)
 	return reply_text_for(scope);
 }
 
+/* What the mechanism tells the client before the -ERR. Its answer says nothing, whatever it is; the
+ * -ERR is due to it all the same. false: there was none, and the session has dealt with that. */
+fiber_fn static bool explain_refusal(struct session *s)
+{
+	const char *challenge = s->sasl ? sasl_failure(s->sasl) : NULL;
+	struct line line;
+
+	if (!challenge)
+		return true;
+	reply_challenge(s->out, challenge);
+	return session_read_line(s, SASL_LINE_MAX, &line);
+}
+
 fiber_fn static void refused(struct session *s, uint64_t started, struct err e)
 {
 	const struct limit_settings *limits = &s->config->limits;
 	uint64_t delay = throttle_failed(limits, s->connection->address, s->login ? s->login : "");
 
 	s->failures++;
-	if (!hold_back(s, started, delay))
+	if (!hold_back(s, started, delay) || !explain_refusal(s))
 		return;
 	if (s->failures >= limits->login_failures) {
 		reply_err(s->out, "%s, closing the connection", refusal_text(s, ERR_AUTH));
@@ -164,6 +179,12 @@ fiber_fn void session_fail_exchange(struct session *s, unsigned mechanism, struc
 	failed_login(s, mechanism, runtime_now(), e);
 }
 
+/* Asked for as such, or since the token that was shown is another's. */
+static bool acts_for_another(const struct session *s)
+{
+	return s->for_another || strcmp(s->entry.actor->login, s->entry.account->login) != 0;
+}
+
 fiber_fn void session_login(struct session *s, const struct credentials *credentials)
 {
 	uint64_t started = runtime_now();
@@ -191,7 +212,7 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 	s->mechanism = mechanism;
 	s->drop = s->entry.drop;
 	log_info("login", f_text("login", s->entry.account->login),
-		f_text("authenticated_as", s->for_another ? s->entry.actor->login : NULL),
+		f_text("authenticated_as", acts_for_another(s) ? s->entry.actor->login : NULL),
 		f_text("tenant", s->tenant->name), f_text("address", s->connection->address),
 		f_text("mechanism", mechanism_name(mechanism)),
 		f_uint("messages", maildrop_count(s->drop)), quota_field(s->drop),

@@ -37,6 +37,7 @@ struct session {
 	char *user; /* of the USER command just before, else NULL */
 	bool utf8;  /* the client said UTF8 */
 	uint64_t failures, bad_commands;
+	struct sasl *sasl;  /* the exchange of the AUTH command that runs; else NULL */
 	unsigned mechanism; /* of the login that succeeded */
 	char *login;        /* of the last attempt, for the log */
 	bool for_another;   /* it asked for another's mailbox */
