@@ -1,5 +1,6 @@
 #include "proxy/entry/entry.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "proxy/entry/authorize.h"
@@ -104,9 +105,12 @@ fiber_fn static struct err open_store(const struct config *config,
 	entry->actor = route(config, &query, entry->arena, NULL, NULL);
 	if (entry->actor)
 		*ret_tenant = entry->actor->tenant;
-	if (failed(e = verify(entry->actor, request->credentials, &store)) ||
-		failed(e = find_mailbox(config, request, claim.owner, entry)))
+	if (failed(e = verify(entry->actor, request->credentials, &store)))
 		return e;
+	assert(entry->actor); /* credentials of nobody's are never right */
+	if (failed(e = find_mailbox(config, request, claim.owner, entry)))
+		return e;
+	assert(entry->account); /* a mailbox of nobody's is never allowed */
 	if (strcmp(entry->account->login, entry->actor->login) != 0)
 		store.actor = entry->actor;
 	if (request->ask_quota)
