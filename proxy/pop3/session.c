@@ -92,18 +92,25 @@ static const char *reason_of(enum err_scope scope)
 	}
 }
 
+/* Sends what was replied; false: the client is gone, and the session ends. */
+fiber_fn static bool session_flush(struct session *s)
+{
+	struct err e = reply_flush(s->out);
+
+	if (failed(e))
+		session_close(
+			s, e.scope == ERR_TIMEOUT ? "client takes no output" : reason_of(e.scope));
+	return !failed(e);
+}
+
 fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 {
 	uint64_t timer = s->drop ? s->config->timeouts.idle : s->config->timeouts.login;
-	struct err e = ok();
+	struct err e;
 
 	if (!line_ready(s->in)) {
-		e = reply_flush(s->out);
-		if (failed(e)) {
-			session_close(s, e.scope == ERR_TIMEOUT ? "client takes no output"
-								: reason_of(e.scope));
+		if (!session_flush(s))
 			return false;
-		}
 		reply_idle(s->out);
 	}
 	{
@@ -237,7 +244,8 @@ fiber_fn static void run(struct session *s)
 		return;
 	session_table_state(s->connection->slot, SESSION_OPEN);
 	serve(s, transaction_commands, authorization_commands);
-	if (s->next == NEXT_CLOSE)
+	/* A QUIT that came ahead does not count when what it followed was never taken. */
+	if (s->next == NEXT_CLOSE || !session_flush(s))
 		return;
 	session_update(s);
 }

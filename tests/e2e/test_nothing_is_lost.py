@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import struct
 
 import pytest
 
@@ -208,3 +210,34 @@ def test_a_maildir_file_cut_while_it_is_read_does_not_look_complete(local):
         os.truncate(served.maildir.files()[0], 100)
         received = client.rest()
     assert not received.endswith(b"\r\n.\r\n")
+
+
+def test_a_client_that_is_gone_before_it_has_the_message_deletes_nothing(gateway):
+    """RETR, DELE and QUIT came in one go: QUIT must not count when nothing of it was taken."""
+    server = ScriptedImap([corpus.message("one")])
+    client = None
+
+    def fetch(peer, arguments):
+        if "BODY" in arguments:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        server.do_uid_fetch(peer, arguments)
+
+    server.on["UID FETCH"] = fetch
+    running = gateway(tenants=[{"name": "t", "imap": server.as_config()}])
+    client = Pop3(running.port()).login("joe@x.example", "sEcReT")
+    client.send(b"RETR 1\r\nDELE 1\r\nQUIT\r\n")
+    assert running.wait("session closed")["reason"] == "client closed the connection"
+    assert not server.commands("UID STORE") and not server.commands("UID EXPUNGE")
+    server.close()
+
+
+def test_a_client_that_takes_no_output_deletes_nothing(local):
+    served = local([corpus.message("n")] * 3000, timeouts={"write": "500ms"})
+    with served.connect() as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.login(served.login, served.password)
+        client.send(b"UIDL\r\n" * 300 + b"DELE 1\r\nQUIT\r\n")
+        closed = served.gateway.wait("session closed", login=served.login)
+    assert closed["reason"] == "client takes no output"
+    assert len(served.maildir.files()) == 3000
