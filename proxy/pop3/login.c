@@ -133,8 +133,10 @@ fiber_fn static struct err enter(struct session *s, const struct entry_request *
 	if (!failed(e))
 		e = open_maildrop(s);
 	s->done.backend_ns += uv_hrtime() - start;
-	if (failed(e))
+	if (failed(e)) {
 		entry_close(&s->entry);
+		session_table_unbind(s->connection->slot);
+	}
 	return e;
 }
 

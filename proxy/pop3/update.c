@@ -48,6 +48,8 @@ fiber_fn void session_update(struct session *s)
 	log_outcome(s, &outcome);
 	stats_tenant_add(s->tenant_stats, STAT_DELETED_MESSAGES, outcome.removed);
 	stats_tenant_add(s->tenant_stats, STAT_EXPIRED_MESSAGES, outcome.expired);
+	/* The +OK says that the maildrop is free for the next session. */
+	session_table_unbind(s->connection->slot);
 	s->reason = "quit";
 	if (!failed(e)) {
 		reply_ok(s->out, "bye");

@@ -239,9 +239,9 @@ enum session_refusal session_table_enter(const char *address, uint64_t max_sessi
 	return SESSION_ADMITTED;
 }
 
-static void unbind(struct session_slot *slot)
+void session_table_unbind(struct session_slot *slot)
 {
-	if (!atomic_load_explicit(&slot->bound, memory_order_relaxed))
+	if (!slot || !atomic_load_explicit(&slot->bound, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&slot->bound, false, memory_order_relaxed);
 	counts_remove(self.shard->counts, slot->user_key);
@@ -252,7 +252,7 @@ bool session_table_bind(
 {
 	uint64_t key = user_key(tenant, login);
 
-	unbind(slot);
+	session_table_unbind(slot);
 	if (!hold(self.shard, key, max))
 		return false;
 	slot->user_key = key;
@@ -280,7 +280,7 @@ void session_table_leave(struct session_slot *slot)
 {
 	if (!slot)
 		return;
-	unbind(slot);
+	session_table_unbind(slot);
 	counts_remove(self.shard->counts, slot->address_key);
 	(void)atomic_fetch_sub(&self.shard->sessions, 1);
 	free_slot(slot);

@@ -35,6 +35,9 @@ enum session_refusal session_table_enter(const char *address, uint64_t max_sessi
  * unbound, when max of them are bound already. By the process that entered. */
 bool session_table_bind(
 	struct session_slot *slot, const char *tenant, const char *login, uint64_t max);
+/* Binds it to nobody: for a session whose login came to nothing, or that is done with its maildrop.
+ * Without a slot: nothing. */
+void session_table_unbind(struct session_slot *slot);
 /* What the session does now, and octets to add to its counts. Without a slot: nothing. */
 void session_table_state(struct session_slot *slot, enum session_state state);
 void session_table_octets(struct session_slot *slot, uint64_t in, uint64_t out);

@@ -6,6 +6,8 @@ import threading
 import pytest
 
 from support import corpus
+from support.pop3 import Pop3
+from support.scripted_imap import ScriptedImap
 
 THREE = [corpus.message(f"number {n}", b"text %d\r\n" % n) for n in (1, 2, 3)]
 
@@ -129,6 +131,34 @@ def test_an_exclusive_maildrop_is_in_use(either):
             other.ok(f"USER {served.login}")
             assert other.err(f"PASS {served.password}").startswith("[IN-USE]")
         client.quit()
-    served.gateway.wait("session closed", login=served.login, reason="quit")
     with served.session() as client:
         client.quit()
+
+
+def test_an_exclusive_maildrop_is_free_once_quit_was_answered(either):
+    """RFC 1939 section 6: the lock goes in UPDATE, before the +OK."""
+    served = either(THREE, tenant={"maildrop": {"exclusive": True}})
+    with served.session() as client, served.connect() as other:
+        other.ok(f"USER {served.login}")
+        assert client.command("QUIT").startswith("+OK")
+        other.ok(f"PASS {served.password}")
+        other.quit()
+
+
+def test_a_login_that_failed_does_not_hold_an_exclusive_maildrop(gateway):
+    """The server was not able to list the mailbox for the one; the other may have it."""
+    server = ScriptedImap(THREE)
+
+    def fetch(peer, arguments):
+        if len(server.commands("UID FETCH")) == 1:
+            return peer.no("[UNAVAILABLE] later")
+        server.do_uid_fetch(peer, arguments)
+
+    server.on["UID FETCH"] = fetch
+    running = gateway(tenants=[{
+        "name": "t", "imap": server.as_config(), "maildrop": {"exclusive": True}}])
+    with Pop3(running.port()) as client, Pop3(running.port()) as other:
+        client.ok("USER joe@x.example")
+        assert client.err("PASS sEcReT").startswith("[SYS/TEMP]")
+        other.login("joe@x.example", "sEcReT").quit()
+    server.close()
