@@ -1,6 +1,8 @@
 #include "backends/imap/imap_removal.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 enum removal_plan removal_plan(unsigned capabilities, enum on_delete how)
 {
@@ -14,6 +16,18 @@ enum removal_plan removal_plan(unsigned capabilities, enum on_delete how)
 	if (uidplus)
 		return PLAN_EXPUNGE;
 	return move ? PLAN_MOVE : PLAN_FLAG;
+}
+
+enum removal_plan removal_plan_in(const struct imap *imap, size_t folder, enum on_delete how)
+{
+	const char *name = imap_folder_name(imap, folder);
+	const char *trash = imap->account->tenant->maildrop.trash;
+	bool inbox = strcasecmp(name, "INBOX") == 0 && strcasecmp(trash, "INBOX") == 0;
+
+	/* Moved to where it is, a message would come back as a new one. */
+	if (inbox || strcmp(name, trash) == 0)
+		return removal_plan(imap->capabilities & ~(unsigned)IMAP_MOVE, DELETE_EXPUNGE);
+	return removal_plan(imap->capabilities, how);
 }
 
 fiber_fn struct err imap_set_command(

@@ -31,6 +31,8 @@ struct batch {
 };
 
 enum removal_plan removal_plan(unsigned capabilities, enum on_delete how);
+/* The plan for a folder: what is deleted in the trash is deleted. */
+enum removal_plan removal_plan_in(const struct imap *imap, size_t folder, enum on_delete how);
 
 /* "before SET after" as one command. */
 fiber_fn struct err imap_set_command(

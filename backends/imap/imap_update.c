@@ -12,6 +12,7 @@ struct target {
 struct job {
 	struct imap *imap;
 	struct removal *removal; /* NULL: mark seen */
+	enum on_delete how;      /* of the removal */
 	struct err error;        /* the first */
 };
 
@@ -86,6 +87,9 @@ fiber_fn static void run_folder(
 	for (size_t i = 0; i < n; i++)
 		if (i == 0 || targets[i].message->uid != targets[i - 1].message->uid)
 			uids[batch.n++] = targets[i].message->uid;
+	if (job->removal)
+		job->removal->plan =
+			removal_plan_in(job->imap, targets[0].message->folder, job->how);
 	run_batch(job, &batch);
 	for (size_t i = 0, j = 0; results && i < n; i++) {
 		while (uids[j] != targets[i].message->uid)
@@ -118,9 +122,11 @@ fiber_fn struct err imap_update(
 	struct backend *backend, const struct backend_update *update, enum removal_result *results)
 {
 	struct imap *imap = (struct imap *)backend;
-	struct removal removal = { imap, removal_plan(imap->capabilities, update->how), false };
+	struct removal removal = { .imap = imap };
 	struct job seen = { .imap = imap, .error = ok() };
-	struct job remove = { .imap = imap, .removal = &removal, .error = ok() };
+	struct job remove = {
+		.imap = imap, .removal = &removal, .how = update->how, .error = ok()
+	};
 
 	for (size_t i = 0; i < update->n_remove; i++)
 		results[i] = REMOVAL_FAILED;

@@ -85,6 +85,23 @@ def test_deletions_are_in_the_log_one_by_one(either):
     assert {row["unique_id"] for row in rows} == {ids[2], ids[3]}
 
 
+def test_what_is_deleted_in_the_trash_is_deleted(either):
+    """To move it to where it is would make a new message of it, again and again."""
+    served = either(tenant={"maildrop": {"on_delete": "trash"}},
+                    login_name={"folder_separator": "+"})
+    if hasattr(served, "user"):
+        served.user.append(*FIVE, folder="Trash")
+    else:
+        Maildir(served.maildir.path / ".Trash").deliver_all(FIVE)
+    served.login = served.login.replace("@", "+Trash@")
+    with served.session() as client:
+        client.ok("DELE 2")
+        client.quit()
+    with served.session() as client:
+        assert [client.retr(n) for n in client.sizes()] == [FIVE[0], *FIVE[2:]]
+        client.quit()
+
+
 def test_on_delete_trash_moves(either):
     served = either(FIVE, tenant={"maildrop": {"on_delete": "trash"}})
     with served.session() as client:
