@@ -122,6 +122,8 @@ static int open_signals(void)
 	(void)sigaddset(&set, SIGUSR1);
 	(void)sigaddset(&set, WORKER_RETIRE);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	/* Whoever reads the log may go before us. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		fatal("signalfd: %m");

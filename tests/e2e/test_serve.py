@@ -330,3 +330,26 @@ def test_descriptors_are_given_back(local):
     while descriptors() > before + 2:
         assert served.gateway.process.poll() is None
         assert len(served.gateway.events("session closed")) == 31
+
+
+def children(process) -> set[str]:
+    return set(open(f"/proc/{process.pid}/task/{process.pid}/children").read().split())
+
+
+def test_it_goes_on_when_nobody_reads_its_log(gateway, maildir_tenant):
+    """What took the log may die before the gateway; a line that nobody takes is no reason to."""
+    instance = gateway(start=False, tenants=[maildir_tenant()])
+    with subprocess.Popen([BINARY, "serve", "-c", instance.file], stdin=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, start_new_session=True) as process:
+        while b" event=ready" not in process.stderr.readline():
+            assert process.poll() is None
+        process.stderr.close()
+        before = children(process)
+        process.send_signal(signal.SIGHUP)  # which is logged
+        while process.poll() is None and children(process) & before:
+            pass
+        assert process.poll() is None
+        with Pop3(instance.port()) as client:
+            client.login(LOGIN, PASSWORD).quit()
+        process.terminate()
+        assert process.wait(TIMEOUT) == 0
