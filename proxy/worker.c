@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "proxy/accept.h"
+#include "proxy/login/sasl.h"
 #include "proxy/maildrop/registry.h"
 #include "proxy/pop3/session.h"
 #include "proxy/runtime/fiber.h"
@@ -108,6 +109,7 @@ int worker_run(const struct worker_setup *setup)
 	if (failed(e))
 		return cannot_start(e);
 	runtime_init();
+	sasl_prepare(setup->config);
 	e = registry_open(setup->config, &registry);
 	if (failed(e))
 		return cannot_start(e);

@@ -14,7 +14,8 @@
 
 enum ntlm_type { NTLM_NEGOTIATE = 1, NTLM_AUTHENTICATE = 3 };
 
-#define NTLM_NEGOTIATE_SIZE 40 /* octets of a NEGOTIATE message with all its fields */
+#define NTLM_NEGOTIATE_SIZE  40 /* octets of a NEGOTIATE message with all its fields */
+#define NTLM_NEGOTIATE_LEAST 16 /* with its flags */
 
 /* Whether the message says of itself that it is of that type. */
 bool ntlm_is(const void *message, size_t n, enum ntlm_type type);

@@ -40,9 +40,14 @@ struct sasl {
 void sasl_prepare(const struct config *config)
 {
 #ifdef POPGATE_GSSAPI
-	for (size_t i = 0; i < config->n_tenants; i++)
-		if (config->tenants[i].auth.ntlm_v1)
-			gss_allow_ntlm_v1();
+	bool ntlm = false, v1 = false;
+
+	for (size_t i = 0; i < config->n_tenants; i++) {
+		ntlm |= (config->tenants[i].auth.mechanisms & MECH_NTLM) != 0;
+		v1 |= config->tenants[i].auth.ntlm_v1;
+	}
+	if (ntlm)
+		gss_prepare_ntlm(v1);
 #else
 	(void)config;
 #endif

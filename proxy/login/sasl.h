@@ -56,9 +56,9 @@ enum sasl_state { SASL_CONTINUE, SASL_DONE };
 fiber_fn struct err sasl_step(struct sasl *sasl, const char *input, const char **output,
 	enum sasl_state *state, struct credentials *credentials);
 
-/* After SASL_DONE, when the login failed: the challenge, in base64, by which the mechanism tells the
- * client why (RFC 7628 section 3.2.2). It comes before the -ERR and is answered by a line that says
- * nothing. NULL: there is none. Owned by sasl. */
+/* After SASL_DONE, when the login failed: the challenge, in base64, by which the mechanism tells
+ * the client why (RFC 7628 section 3.2.2). It comes before the -ERR and is answered by a line that
+ * says nothing. NULL: there is none. Owned by sasl. */
 const char *sasl_failure(struct sasl *sasl);
 
 #endif

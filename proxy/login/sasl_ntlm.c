@@ -62,7 +62,7 @@ static fiber_fn struct err challenge(
 	bool established = false;
 	struct err e;
 
-	if (!ntlm_is(message, n, NTLM_NEGOTIATE))
+	if (!ntlm_is(message, n, NTLM_NEGOTIATE) || n < NTLM_NEGOTIATE_LEAST)
 		return err_make(ERR_INVALID, "NTLM: not a NEGOTIATE message");
 	state->challenged = true;
 	state->versionless = !ntlm_has_version(message, n);

@@ -1,6 +1,7 @@
 #include "proxy/runtime/gss.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,14 @@ __attribute__((format(printf, 5, 6))) static struct err status_error(enum err_sc
 	e = err_make(scope, "%.*s", (int)buffer_used(&text), text.data + text.start);
 	buffer_done(&text);
 	return e;
+}
+
+void gss_prepare_ntlm(bool take_v1)
+{
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	/* 2: NTLM and NTLMv2 responses, none of LM */
+	if (take_v1)
+		(void)setenv("LM_COMPAT_LEVEL", "2", 0);
 }
 
 struct gss *gss_new(void)
