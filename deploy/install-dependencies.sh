@@ -10,7 +10,7 @@ set -euo pipefail
 
 # shellcheck disable=SC2034 # the groups are used by name
 build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libetpan-dev libyaml-dev
-	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev
+	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev krb5-multidev
 	libcurl4-gnutls-dev libjansson-dev libcjose-dev)
 demo=(curl openssl)
 imap=(dovecot-imapd)
@@ -19,6 +19,7 @@ bench=(dovecot-pop3d)
 # shellcheck disable=SC2034
 test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-ctags shellcheck
 	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git
+	krb5-kdc krb5-admin-server krb5-user python3-gssapi dovecot-gssapi gss-ntlmssp
 	"${demo[@]}" "${imap[@]}")
 
 is_installed() {
@@ -70,7 +71,7 @@ apt-get -q -y --no-remove install --no-install-recommends "${missing[@]}"
 for package in "${missing[@]}"; do
 	case $package in
 	dovecot-imapd) service=dovecot ;;
-	fetchmail) service=fetchmail ;;
+	fetchmail | krb5-kdc | krb5-admin-server) service=$package ;;
 	*) continue ;;
 	esac
 	if [ -d /run/systemd/system ]; then
