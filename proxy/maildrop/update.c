@@ -39,7 +39,7 @@ static void collect_one(struct update *update, size_t index, bool marked)
 {
 	const struct maildrop *drop = update->drop;
 	const struct backend_message *message = &drop->messages[index];
-	bool expired = !marked && is_expired(drop, message);
+	bool expired = is_expired(drop, message);
 
 	if (marked)
 		update->asked[update->n_marked++] = index;

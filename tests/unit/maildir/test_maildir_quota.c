@@ -62,8 +62,9 @@ static void without_a_file_nothing_is_known(void **state)
 	list(w);
 	assert_false(quota_known(&w->listing.quota));
 	drop(w, "maildirsize");
-	memset(huge, ' ', 100000);
-	memcpy(huge, "1000S\n7 1\n", 10);
+	strcpy(huge, "1000S\n7 1\n");
+	for (size_t i = 10; i + 4 <= 100000; i += 4)
+		strcpy(huge + i, "0 0\n");
 	put(w, "maildirsize", huge);
 	list(w);
 	assert_false(quota_known(&w->listing.quota));

@@ -178,6 +178,7 @@ static void hide_hides_the_expired(void **state)
 	assert_ok(session_update(&session));
 	assert_int_equal(session.script.updates, 0);
 	assert_expired(2);
+	assert_int_equal(session.outcome.hidden, 0);
 	assert_int_equal(mail.n, 4);
 	start(&next);
 	assert_ok(session_open(&next, registry));
