@@ -9,14 +9,14 @@ static bool is_given(const struct loader *l, const struct block *block, const ch
 
 /* A mechanism and the file it lives on: one without the other. */
 static void check_pair(struct loader *l, const struct block *block, unsigned bit,
-	const char *mechanism, const char *path)
+	const char *mechanism, const char *path, const char *value)
 {
 	bool taken = block->shared->auth.mechanisms & bit;
 
 	if (taken && !is_given(l, block, path))
 		block_report(l, block, "auth.mechanisms", CONFIG_ERROR,
 			"nothing to check %s against, expected %s too", mechanism, path);
-	else if (!taken && block_gives(block, path))
+	else if (!taken && *value && block_gives(block, path))
 		block_report(l, block, path, CONFIG_WARNING,
 			"without effect, since auth.mechanisms has no %s", mechanism);
 }
@@ -25,8 +25,8 @@ void check_proofs(struct loader *l, const struct block *block)
 {
 	const struct auth_settings *auth = &block->shared->auth;
 
-	check_pair(l, block, MECH_GSSAPI, "gssapi", "auth.keytab_file");
-	check_pair(l, block, MECH_NTLM, "ntlm", "auth.ntlm_users_file");
+	check_pair(l, block, MECH_GSSAPI, "gssapi", "auth.keytab_file", auth->keytab_file);
+	check_pair(l, block, MECH_NTLM, "ntlm", "auth.ntlm_users_file", auth->ntlm_users_file);
 	if ((auth->mechanisms & MECH_NTLM) && block_gives(block, "imap") &&
 		!*block->shared->imap.master_user)
 		block_report(l, block, "auth.mechanisms", CONFIG_ERROR,
