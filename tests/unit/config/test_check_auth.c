@@ -102,6 +102,31 @@ static void authorities_of_a_listener(void **state)
 		   "file of certificates\n");
 }
 
+static void mechanisms_that_live_on_a_file(void **state)
+{
+	(void)state;
+	fixture_write("keytab", "");
+	fixture_expect(BASE "auth: {mechanisms: [gssapi, ntlm]}\n",
+		AT "3:8: auth.mechanisms: nothing to check gssapi against, expected "
+		   "auth.keytab_file too\n" AT
+		   "3:8: auth.mechanisms: nothing to check ntlm against, expected "
+		   "auth.ntlm_users_file too\n" AT
+		   "3:8: auth.mechanisms: with ntlm the client shows no password that the IMAP "
+		   "server could be given, expected imap.master_user, by which it is entered\n");
+	fixture_expect(LISTENER "tenants:\n"
+				"- name: t\n"
+				"  imap: {servers: [h]}\n"
+				"  auth: {keytab_file: keytab}\n",
+		WARN "5:10: tenants[t].auth.keytab_file: without effect, since auth.mechanisms has "
+		     "no gssapi\n");
+	/* As config_print writes it. */
+	fixture_expect(LISTENER "tenants:\n"
+				"- name: t\n"
+				"  imap: {servers: [h]}\n"
+				"  auth: {keytab_file: '', ntlm_users_file: ''}\n",
+		"");
+}
+
 static void masters_are_logins(void **state)
 {
 	(void)state;
@@ -136,6 +161,7 @@ int main(void)
 		TEST(scram_needs_a_users_file),
 		TEST(certificates_log_in_without_passwords),
 		TEST(authorities_of_a_listener),
+		TEST(mechanisms_that_live_on_a_file),
 		TEST(masters_are_logins),
 	};
 

@@ -418,7 +418,8 @@ static void mistakes_of_all_files_come_in_order(void **state)
 		"4:11: hostname: 0 octets long, expected a text of 1 to 255 octets\n"
 		"error @/t/a.yaml:2:4: found undefined alias, expected YAML\n"
 		"error @/t/b.yaml:3:22: imap.a: unknown key, expected one of servers, port, "
-		"tls, ca_file, verify, client_certificate, client_key, login, master_user, "
+		"tls, ca_file, verify, client_certificate, client_key, login, delegate_folder, "
+		"master_user, "
 		"master_password_file, connect_timeout, command_timeout, keep_warm, "
 		"send_client_address, read_ahead, oauth2\n"
 		"error @/t/c.yaml: the file is empty, expected a mapping of keys\n");
