@@ -14,9 +14,27 @@ struct line_reader {
 	struct stream *stream;
 	struct buffer input;
 	size_t scanned;  /* octets of the input known to hold no LF */
+	size_t charged;  /* octets of the input's memory among long_octets */
 	bool discarding; /* the rest of a line too long */
 	bool ended;      /* the peer sends no more */
 };
+
+/* The memory of all buffers that grew beyond KEEP_MAX. */
+static size_t long_octets;
+
+static void charge(struct line_reader *reader)
+{
+	long_octets -= reader->charged;
+	reader->charged = reader->input.size > KEEP_MAX ? reader->input.size : 0;
+	long_octets += reader->charged;
+}
+
+/* Whether what is there of a line would need memory that others have taken. */
+static bool is_crowded(const struct line_reader *reader)
+{
+	return buffer_used(&reader->input) > KEEP_MAX - ROOM_MIN &&
+	       long_octets - reader->charged >= LINE_LONG_OCTETS;
+}
 
 struct line_reader *line_reader_new(struct stream *stream)
 {
@@ -31,6 +49,7 @@ void line_reader_free(struct line_reader *reader)
 	if (!reader)
 		return;
 	buffer_wipe(&reader->input);
+	charge(reader);
 	free(reader);
 }
 
@@ -51,6 +70,7 @@ static fiber_fn struct err fill(struct line_reader *reader)
 	if (buffer_used(input) == 0 && input->size > KEEP_MAX)
 		buffer_wipe(input);
 	(void)buffer_reserve(input, input->data ? ROOM_MIN : 2 * ROOM_MIN);
+	charge(reader);
 	e = stream_read(reader->stream, input->data + input->end, input->size - input->end, &n);
 	if (failed(e))
 		return e;
@@ -88,7 +108,8 @@ static struct line take(struct line_reader *reader, size_t size)
 
 static struct err too_long(size_t max)
 {
-	return err_make(ERR_LIMIT, "a line of more than %zu octets", max);
+	return err_make(
+		ERR_LIMIT, "a line of more than %zu octets, or no room for a long one", max);
 }
 
 fiber_fn struct err line_read(struct line_reader *reader, size_t max, struct line *ret)
@@ -107,7 +128,7 @@ fiber_fn struct err line_read(struct line_reader *reader, size_t max, struct lin
 		} else if (size > 0) {
 			*ret = take(reader, size);
 			return ok();
-		} else if (buffer_used(&reader->input) >= max) {
+		} else if (buffer_used(&reader->input) >= max || is_crowded(reader)) {
 			consume(reader, buffer_used(&reader->input));
 			reader->discarding = true;
 			return too_long(max);
@@ -151,6 +172,7 @@ void line_wipe(struct line_reader *reader)
 void line_discard_input(struct line_reader *reader)
 {
 	buffer_wipe(&reader->input);
+	charge(reader);
 	reader->scanned = 0;
 	reader->discarding = false;
 }

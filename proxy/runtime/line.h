@@ -6,6 +6,8 @@
  * Suspends: line_read only.
  * Limits:   given per call, line end included. A longer line is reported once as ERR_LIMIT and then
  *           discarded up to its LF, whatever its length, in constant memory; the reader goes on.
+ *           Long lines of all readers share LINE_LONG_OCTETS; while those are taken, a line of more
+ *           than some 7 KiB is too long, so that unfinished lines cannot use up the memory.
  * Errors:   ERR_LIMIT, ERR_PEER (also at an orderly end: detail "connection closed"), ERR_TIMEOUT,
  *           ERR_CANCELED.
  */
@@ -13,6 +15,9 @@
 #define POPGATE_RUNTIME_LINE_H
 
 #include "proxy/runtime/stream.h"
+
+/* Per process. */
+#define LINE_LONG_OCTETS (16UL * 1024 * 1024)
 
 struct line_reader;
 

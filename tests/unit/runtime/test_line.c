@@ -373,6 +373,53 @@ static void test_discard_input(void **state)
 	run_fiber(discard_input, NULL);
 }
 
+#define CROWD (LINE_LONG_OCTETS / 65536)
+
+/* Most of a long line comes, but not its end. */
+static void expect_unfinished(struct fixture *f, enum err_scope scope, const char *why)
+{
+	static char text[40000];
+	struct line line;
+	struct err e;
+
+	memset(text, 'x', sizeof(text));
+	say(f, text, sizeof(text));
+	assert_int_equal(shutdown(f->peer, SHUT_WR), 0);
+	e = line_read(f->reader, 65536, &line);
+	assert_err(e, scope, why);
+}
+
+static void crowd(void *arg)
+{
+	static struct fixture readers[CROWD];
+	struct fixture late;
+
+	(void)arg;
+	for (size_t i = 0; i < CROWD; i++) {
+		readers[i] = fixture_open();
+		expect_unfinished(&readers[i], ERR_PEER, "connection closed");
+	}
+	late = fixture_open();
+	expect_unfinished(&late, ERR_LIMIT, "no room");
+	fixture_close(&late);
+
+	late = fixture_open();
+	SAY(&late, "NOOP\r\n");
+	EXPECT(&late, "NOOP");
+	fixture_close(&readers[0]);
+	expect_unfinished(&late, ERR_PEER, "connection closed");
+	fixture_close(&late);
+	for (size_t i = 1; i < CROWD; i++)
+		fixture_close(&readers[i]);
+}
+
+/* Many peers that never end their long lines. */
+static void test_long_lines_share_their_room(void **state)
+{
+	(void)state;
+	run_fiber(crowd, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +430,7 @@ int main(void)
 		fiber_test(test_cancel_fails_a_line_that_is_there),
 		fiber_test(test_sasl_line_of_64_kib),
 		fiber_test(test_endless_line_costs_no_memory),
+		fiber_test(test_long_lines_share_their_room),
 		fiber_test(test_wipe),
 		fiber_test(test_discard_input),
 	};
