@@ -1,10 +1,10 @@
 /* check_proofs - the keys of mechanisms that prove a login without a password: gssapi and ntlm. */
 #include "config/load.h"
 
-/* Whether a shared key is given at all; that its value was refused is reported there. */
-static bool is_given(const struct loader *l, const struct block *block, const char *path)
+/* Whether a shared key was given a value that was refused, which is reported there. */
+static bool is_refused(const struct loader *l, const struct block *block, const char *path)
 {
-	return block_gives(block, path) || block_gives(&l->root, path);
+	return l->reports.errors > 0 && (block_gives(block, path) || block_gives(&l->root, path));
 }
 
 /* A mechanism and the file it lives on: one without the other. */
@@ -13,7 +13,7 @@ static void check_pair(struct loader *l, const struct block *block, unsigned bit
 {
 	bool taken = block->shared->auth.mechanisms & bit;
 
-	if (taken && !is_given(l, block, path))
+	if (taken && !*value && !is_refused(l, block, path))
 		block_report(l, block, "auth.mechanisms", CONFIG_ERROR,
 			"nothing to check %s against, expected %s too", mechanism, path);
 	else if (!taken && *value && block_gives(block, path))

@@ -40,7 +40,7 @@ static bool is_own_realm(const struct tenant *tenant, const struct proved_name *
 	for (size_t i = 0; i < realms->n; i++)
 		if (strcmp(realms->items[i], name->realm) == 0)
 			return true;
-	return realms->n == 0 && strcmp(name->own_realm, name->realm) == 0;
+	return realms->n == 0 && *name->realm && strcmp(name->own_realm, name->realm) == 0;
 }
 
 /* The login as which tenant reads the name; NULL: as none. */

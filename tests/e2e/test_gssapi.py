@@ -15,6 +15,7 @@ from support.gateway import PASSWORD, TIMEOUT, free_port, merge, password
 from support.kerberos import Kdc
 from support.maildir import Maildir
 from support.pop3 import Pop3
+from support.scripted_imap import ScriptedImap
 
 MESSAGES = [corpus.message("first"), corpus.message("second")]
 NO_LAYER = b"\1\0\0\0"
@@ -648,6 +649,86 @@ def test_delegated_to_a_server_that_the_kdc_does_not_know(before_imap, joe):
     with Pop3(running.port()) as client:
         assert authenticate(client, joe.context(delegate=True)).startswith("-ERR [SYS/TEMP]")
     assert "imap@127.0.0.1" in running.wait("login failed")["detail"]
+
+
+class LyingServer:
+    """An IMAP server that takes tickets, and says at one point of the exchange what it should not."""
+
+    LIES = {
+        "no base64": ("first", "+ ***\r\n"),
+        "no token": ("first", f"+ {b64(b'noise')}\r\n"),
+        "an error token": ("first", f"+ {b64(bytes.fromhex('600b06092a864886f712010202'))}\r\n"),
+        "an offer that is not wrapped": ("offer", f"+ {b64(NO_LAYER)}\r\n"),
+        "nothing as offer": ("offer", "+ \r\n"),
+        "NO at first": ("first", "{tag} NO go away\r\n"),
+        "NO at the offer": ("offer", "{tag} NO go away\r\n"),
+        "NO at last": ("last", "{tag} NO not for you\r\n"),
+        "OK before it proved itself": ("first", "{tag} OK come in\r\n"),
+        "OK without an offer": ("offer", "{tag} OK come in\r\n"),
+    }
+
+    def __init__(self, keytab):
+        self.keytab = keytab
+        self.server = ScriptedImap([corpus.message("one")], capabilities="IMAP4rev1 AUTH=GSSAPI")
+        self.server.on["AUTHENTICATE"] = self.authenticate
+        self.lie = ("", "")
+        self.layers = NO_LAYER
+        self.chosen = None
+
+    def say(self, peer, stage: str, truth: str) -> None:
+        peer.send(self.lie[1].format(tag=peer.tag) if self.lie[0] == stage else truth)
+
+    def authenticate(self, peer, arguments: str) -> None:
+        assert arguments == "GSSAPI"
+        context = gssapi.SecurityContext(usage="accept", creds=gssapi.Credentials(
+            usage="accept", store={"keytab": str(self.keytab), "rcache": "none:"}))
+        peer.send("+ \r\n")
+        token = context.step(base64.b64decode(peer._line()))
+        self.say(peer, "first", f"+ {b64(token)}\r\n")
+        if self.lie[0] == "first":
+            return
+        assert peer._line() == b""
+        self.say(peer, "offer", f"+ {b64(context.wrap(self.layers, False).message)}\r\n")
+        if self.lie[0] == "offer":
+            return
+        self.chosen = context.unwrap(base64.b64decode(peer._line())).message
+        self.say(peer, "last", f"{peer.tag} OK in\r\n")
+
+
+@pytest.fixture
+def lying(kdc, before_imap):
+    """A gateway before a LyingServer, and that."""
+    server = LyingServer(kdc.keytab("imap/localhost"))
+    running, _ = before_imap(servers=["localhost"], port=server.server.port)
+    yield running, server
+    server.server.close()
+
+
+def test_delegated_to_a_scripted_server(lying, joe):
+    running, server = lying
+    with Pop3(running.port()) as client:
+        assert authenticate(client, joe.context(delegate=True)).startswith("+OK")
+    assert server.chosen == NO_LAYER, "as nobody but whose ticket it is"
+
+
+@pytest.mark.parametrize("lie", LyingServer.LIES)
+def test_servers_that_lie(lying, joe, lie):
+    running, server = lying
+    server.lie = LyingServer.LIES[lie]
+    with Pop3(running.port()) as client:
+        reply = authenticate(client, joe.context(delegate=True))
+        assert reply.startswith("-ERR [AUTH]" if lie.startswith("NO") else "-ERR [SYS/")
+        client.err("STAT")
+    assert server.server.commands("SELECT") == []
+
+
+def test_a_server_that_insists_on_a_layer(lying, joe):
+    running, server = lying
+    server.layers = b"\6\0\x10\0"
+    with Pop3(running.port()) as client:
+        reply = authenticate(client, joe.context(delegate=True))
+        assert reply.startswith("-ERR [SYS/PERM]")
+    assert "security layer" in running.wait("login failed")["detail"]
 
 
 # Without a KDC

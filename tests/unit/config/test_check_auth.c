@@ -125,6 +125,41 @@ static void mechanisms_that_live_on_a_file(void **state)
 				"  imap: {servers: [h]}\n"
 				"  auth: {keytab_file: '', ntlm_users_file: ''}\n",
 		"");
+	fixture_expect(BASE "auth: {mechanisms: [gssapi], keytab_file: ''}\n",
+		AT "3:8: auth.mechanisms: nothing to check gssapi against, expected "
+		   "auth.keytab_file too\n");
+	fixture_expect(BASE "auth: {mechanisms: [gssapi], keytab_file: missing}\n",
+		AT "3:43: auth.keytab_file: @/missing cannot be read (No such file or directory), "
+		   "expected a file that can be read\n");
+}
+
+static void realms_that_would_be_one_domain(void **state)
+{
+	(void)state;
+	fixture_write("keytab", "");
+	fixture_load_good(
+		BASE "auth: {mechanisms: [gssapi], keytab_file: keytab, realms: [A, B]}\n");
+	fixture_load_good(BASE "auth: {mechanisms: [gssapi], keytab_file: keytab, realms: [A], "
+			       "login_domain: a.example}\n");
+	fixture_expect(BASE "auth:\n"
+			    "  mechanisms: [gssapi]\n"
+			    "  keytab_file: keytab\n"
+			    "  realms: [A, B]\n"
+			    "  login_domain: a.example\n",
+		AT "7:3: auth.login_domain: users of the same name in several auth.realms would "
+		   "be one login, expected one realm, or no auth.login_domain\n");
+}
+
+/* Nobody sends a password, so that nobody has to check one. */
+static void proved_logins_need_no_source_of_passwords(void **state)
+{
+	(void)state;
+	fixture_write("keytab", "");
+	fixture_load_good(LISTENER "tenants:\n"
+				   "- name: t\n"
+				   "  maildir: {path: '/m/%{login}'}\n"
+				   "  auth: {mechanisms: [gssapi, ntlm], keytab_file: keytab,\n"
+				   "    ntlm_users_file: keytab}\n");
 }
 
 static void masters_are_logins(void **state)
@@ -162,6 +197,8 @@ int main(void)
 		TEST(certificates_log_in_without_passwords),
 		TEST(authorities_of_a_listener),
 		TEST(mechanisms_that_live_on_a_file),
+		TEST(realms_that_would_be_one_domain),
+		TEST(proved_logins_need_no_source_of_passwords),
 		TEST(masters_are_logins),
 	};
 

@@ -63,6 +63,28 @@ static void test_both_ends_have_one_binding(void **state)
 	close_ends(&server, &client);
 }
 
+/* Of the certificate: the same for both ends, and on every connection. */
+static void test_binding_of_the_server(void **state)
+{
+	struct end server[2] = { { .n = 0 }, { .n = 0 } }, client[2] = { { .n = 0 }, { .n = 0 } };
+	struct binding a, b;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		connect_as(NULL, &server[i], &client[i]);
+		assert_exchanged(&server[i], &client[i]);
+	}
+	a = binding_of(&server[0], STREAM_TLS_SERVER_END_POINT);
+	assert_int_equal(a.n, 32);
+	b = binding_of(&client[0], STREAM_TLS_SERVER_END_POINT);
+	assert_int_equal(b.n, 32);
+	assert_memory_equal(a.octets, b.octets, 32);
+	b = binding_of(&server[1], STREAM_TLS_SERVER_END_POINT);
+	assert_memory_equal(a.octets, b.octets, 32);
+	for (size_t i = 0; i < 2; i++)
+		close_ends(&server[i], &client[i]);
+}
+
 static void test_two_connections_have_two(void **state)
 {
 	struct end server[2] = { { .n = 0 }, { .n = 0 } }, client[2] = { { .n = 0 }, { .n = 0 } };
@@ -87,6 +109,7 @@ static void test_connection_in_clear_has_nothing(void **state)
 	open_ends(&server, &client);
 	assert_int_equal(binding_of(&server, STREAM_TLS_EXPORTER).n, 0);
 	assert_int_equal(binding_of(&server, STREAM_TLS_UNIQUE).n, 0);
+	assert_int_equal(binding_of(&server, STREAM_TLS_SERVER_END_POINT).n, 0);
 	assert_false(stream_tls_peer_name(server.stream, STREAM_PEER_EMAIL, name));
 	assert_false(stream_tls_peer_name(server.stream, STREAM_PEER_COMMON_NAME, name));
 	close_ends(&server, &client);
@@ -136,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fiber_test(test_both_ends_have_one_binding),
+		fiber_test(test_binding_of_the_server),
 		fiber_test(test_two_connections_have_two),
 		fiber_test(test_connection_in_clear_has_nothing),
 		fiber_test(test_names_in_certificates),
