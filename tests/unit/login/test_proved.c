@@ -81,8 +81,12 @@ static void names_that_would_be_read_otherwise(void **state)
 		"joe+Junk", "+", "joe\\@b.example", "joe@a.example" };
 
 	(void)state;
+	/* A Maildir would not take a "/" either. */
+	fixture_write("secret", "x\n");
 	config = fixture_load_good(
-		SERVICE "tenants:\n" SERVED("a", "domains: [a.example, default.example]", BOTH));
+		SERVICE "tenants: [{name: a, auth: {" BOTH "},\n"
+			"imap: {servers: [h], master_user: m, master_password_file: secret}}]\n");
+	assert_string_equal(kerberos("joe", "A.EXAMPLE"), "a joe@a.example");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_string_equal(kerberos(names[i], "A.EXAMPLE"), "-");
 		if (!strchr(names[i], '@') || strchr(names[i], '\\'))
