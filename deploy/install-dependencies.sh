@@ -19,8 +19,14 @@ bench=(dovecot-pop3d)
 # shellcheck disable=SC2034
 test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-ctags shellcheck
 	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git
+	python3-jwt python3-cryptography
 	krb5-kdc krb5-admin-server krb5-user python3-gssapi dovecot-gssapi gss-ntlmssp
 	"${demo[@]}" "${imap[@]}")
+
+# The OpenID provider of the tests runs on node; not only Debian's comes with an npm.
+if ! command -v npm >/dev/null; then
+	test+=(nodejs npm)
+fi
 
 is_installed() {
 	dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
