@@ -2,8 +2,8 @@
  * NTLM as MS-OXPOP3 section 2.2.1 frames it: NEGOTIATE, CHALLENGE, AUTHENTICATE. The password, or
  * its NT hash, stands in a tenant's users file, which gss-ntlmssp reads.
  *
- * NTLMv2 alone is taken where the tenant does not say otherwise: what gss-ntlmssp takes depends on
- * its environment, so that older responses never get to it.
+ * NTLMv2 alone is taken where the tenant does not say otherwise. What gss-ntlmssp takes holds for
+ * the whole process, so older responses to other tenants never get to it.
  */
 #include <string.h>
 

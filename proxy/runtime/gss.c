@@ -83,9 +83,11 @@ __attribute__((format(printf, 5, 6))) static struct err status_error(enum err_sc
 void gss_prepare_ntlm(bool take_v1)
 {
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
-	/* 2: NTLM and NTLMv2 responses, none of LM */
-	if (take_v1)
-		(void)setenv("LM_COMPAT_LEVEL", "2", 0);
+	/* 2: NTLM and NTLMv2 responses; 5: NTLMv2 alone. Never LM: the place of a hash that is not
+	 * there is filled with what everybody knows. */
+	(void)setenv("LM_COMPAT_LEVEL", take_v1 ? "2" : "5", 1);
+	/* Its own word for none: in a domain that level would be left to a domain controller. */
+	(void)setenv("NETBIOS_DOMAIN_NAME", "WORKSTATION", 1);
 }
 
 struct gss *gss_new(void)

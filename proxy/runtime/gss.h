@@ -36,8 +36,8 @@ struct gss_acceptor {
 	size_t n_binding;
 };
 
-/* What gss-ntlmssp takes from the process as a whole, before that has a second thread: names are
- * UTF-8; responses of NTLMv1 are let in, unless the environment says something else. */
+/* What gss-ntlmssp takes from the process as a whole, before that has a second thread, whatever its
+ * environment says: names are UTF-8; which responses it takes. */
 void gss_prepare_ntlm(bool take_v1);
 
 struct gss;

@@ -236,6 +236,18 @@ def test_ntlmv1_where_the_tenant_takes_it(served, old_client, directory, name, t
     assert curl(gateway, "joe", "wrong").returncode == 67
 
 
+def test_ntlmv1_where_another_tenant_takes_it(gateway, maildir_tenant, ntlm_users, old_client):
+    maildir_tenant.maildir().deliver_all(MESSAGES)
+    auth = {"mechanisms": ["ntlm"], "ntlm_users_file": str(ntlm_users)}
+    running = gateway(tenants=[
+        maildir_tenant(auth={**auth, "login_domain": "local.example"}),
+        maildir_tenant(name="old", match={"domains": ["old.example"]},
+                       auth={**auth, "login_domain": "old.example", "ntlm_v1": True}),
+    ], options={"env": environment()})  # fmt: skip
+    assert not old_client["mpop"](running, False)
+    assert "older than NTLMv2" in running.wait("login failed")["detail"]
+
+
 def test_ntlmv1_is_worth_no_more_than_a_password(served, old_client, gateway_config, directory):
     """Where no passwords may come without TLS, it may not either."""
     listeners = gateway_config()["listeners"]
@@ -244,6 +256,24 @@ def test_ntlmv1_is_worth_no_more_than_a_password(served, old_client, gateway_con
     assert not old_client["mpop"](gateway, False)
     assert "older than NTLMv2" in gateway.wait("login failed")["detail"]
     assert old_client["mpop"](gateway, True)
+
+
+@pytest.mark.parametrize("env", [{}, {"NETBIOS_DOMAIN_NAME": "ACME"}, {"LM_COMPAT_LEVEL": "0"}])
+def test_an_absent_lm_hash_is_no_password(served, directory, env):
+    """The zeros in its place are a key that everybody knows."""
+    flags = UNICODE | TARGET | NTLM
+    served = served(auth={"ntlm_v1": True}, env={**leaky(directory), **env})
+    with served.connect() as client:
+        challenged = begin(client, negotiate(flags | OEM))
+        response = subprocess.run(
+            ["openssl", "enc", "-des-ecb", "-K", "0" * 16, "-nopad", "-provider", "legacy"],
+            input=challenged[24:32], stdout=subprocess.PIPE, check=True).stdout * 3
+        for nt in (bytes(24), response):
+            reply = client.command(b64(message("joe", "ACME", nt, lm=response, flags=flags)))
+            assert reply.startswith("-ERR [AUTH]")
+            begin(client, negotiate(flags | OEM))
+        assert client.err("*")
+        works(client)
 
 
 # The exchange
