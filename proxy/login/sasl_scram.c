@@ -48,6 +48,11 @@ static fiber_fn int give_keys(struct sasl_exchange *exchange, Gsasl_session *ses
 	char iterations[16];
 
 	query.login = gsasl_property_fast(session, GSASL_AUTHID);
+	if (strlen(query.login) > SASL_IDENTITY_MAX) {
+		scram->failure = err_make(
+			ERR_INVALID, "SASL: an identity of more than %d octets", SASL_IDENTITY_MAX);
+		return GSASL_NO_CALLBACK;
+	}
 	scram->failure = scram_lookup(exchange->peer->config, &query, &keys, &scram->known);
 	if (failed(scram->failure))
 		return GSASL_NO_CALLBACK;

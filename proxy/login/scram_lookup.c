@@ -30,6 +30,7 @@ static void keyed_hash(const struct users *users, const char *what, const char *
 	unsigned char ret[EVP_MAX_MD_SIZE])
 {
 	cleanup(buffer_wipe) struct buffer key = { 0 }, text = { 0 };
+	static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
 	size_t n = users && users->n < KEY_ENTRIES ? users->n : KEY_ENTRIES;
 	unsigned int length;
 
@@ -39,7 +40,7 @@ static void keyed_hash(const struct users *users, const char *what, const char *
 	buffer_printf(&text, "%s:", what);
 	/* Where the login is folded to lower case, its other spellings are the same login. */
 	for (const char *p = login; *p; p++)
-		buffer_printf(&text, "%c", *p >= 'A' && *p <= 'Z' ? *p + ('a' - 'A') : *p);
+		buffer_append(&text, *p >= 'A' && *p <= 'Z' ? &lower[*p - 'A'] : p, 1);
 	if (!HMAC(EVP_sha512(), key.data + key.start, (int)buffer_used(&key),
 		    (unsigned char *)text.data + text.start, buffer_used(&text), ret, &length))
 		fatal("SHA-512 failed");

@@ -359,6 +359,13 @@ def test_names_with_commas_and_equals_signs(served):
         assert Scram(login, password("abc")).run(client).startswith("+OK")
 
 
+def test_a_name_that_is_too_long(served):
+    with served.connect() as client:
+        exchange = Scram("a" * 1025, password("ann"))
+        client.err(f"AUTH SCRAM-SHA-256 {encode(exchange.first())}")
+        assert_in(client, Scram(ANN, password("ann")).run(client))
+
+
 def test_an_answer_to_the_last_challenge_must_be_empty(served):
     with served.connect() as client:
         exchange = Scram(ANN, password("ann"))
