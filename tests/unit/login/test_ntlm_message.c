@@ -36,23 +36,24 @@ static void put_field(struct message *m, size_t at, const void *data, size_t n)
 }
 
 /* response: octets of it; user: of the name, as it lies in the message. */
-static struct message message_of(uint32_t flags, size_t response, const void *user, size_t n)
+static struct message *message_of(uint32_t flags, size_t response, const void *user, size_t n)
 {
 	static const char zeros[64];
-	struct message m = { .n = HEADER };
+	static struct message m;
 
+	m = (struct message){ .n = HEADER };
 	memcpy(m.data, "NTLMSSP", 8);
 	put(&m, 8, NTLM_AUTHENTICATE, 4);
 	put(&m, 60, flags, 4);
 	put_field(&m, RESPONSE, zeros, response);
 	put_field(&m, USER_NAME, user, n);
-	return m;
+	return &m;
 }
 
-static void assert_user(struct message m, const char *expected)
+static void assert_user(const struct message *m, const char *expected)
 {
 	struct ntlm_claim claim = { 0 };
-	struct err e = ntlm_read_authenticate(m.data, m.n, &claim);
+	struct err e = ntlm_read_authenticate(m->data, m->n, &claim);
 
 	if (!expected) {
 		assert_int_equal(e.scope, ERR_INVALID);
@@ -70,7 +71,7 @@ static void reads_names(void **state)
 	assert_user(message_of(UNICODE, 0, "\xf6\0", 2), "\xc3\xb6");
 	assert_user(message_of(UNICODE, 0, "\x28\x75", 2), "\xe7\x94\xa8");
 	assert_user(message_of(UNICODE, 0, "\x3d\xd8\x00\xde", 4), "\xf0\x9f\x98\x80");
-	assert_user(message_of(UNICODE, 0, "\x00\xdc\xff\xff" + 2, 2), "\xef\xbf\xbf");
+	assert_user(message_of(UNICODE, 0, "\xff\xff", 2), "\xef\xbf\xbf");
 	assert_user(message_of(0, 0, "joe@acme.example", 16), "joe@acme.example");
 }
 
@@ -115,31 +116,31 @@ static void fields_that_lie_outside(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
-		struct message m = message_of(UNICODE, 0, "j\0o\0e\0", 6);
+		struct message *m = message_of(UNICODE, 0, "j\0o\0e\0", 6);
 
-		put(&m, USER_NAME, lies[i].n, 2);
-		put(&m, USER_NAME + 4, lies[i].offset, 4);
+		put(m, USER_NAME, lies[i].n, 2);
+		put(m, USER_NAME + 4, lies[i].offset, 4);
 		assert_user(m, NULL);
 		m = message_of(UNICODE, 0, "j\0o\0e\0", 6);
-		put(&m, RESPONSE, lies[i].n, 2);
-		put(&m, RESPONSE + 4, lies[i].offset, 4);
+		put(m, RESPONSE, lies[i].n, 2);
+		put(m, RESPONSE + 4, lies[i].offset, 4);
 		assert_user(m, NULL);
 	}
 }
 
 static void messages_that_end_early(void **state)
 {
-	struct message m = message_of(UNICODE, 24, "j\0o\0e\0", 6);
-	size_t whole = m.n;
+	struct message *m = message_of(UNICODE, 24, "j\0o\0e\0", 6);
+	size_t whole = m->n;
 
 	(void)state;
-	for (m.n = 0; m.n < whole; m.n++)
+	for (m->n = 0; m->n < whole; m->n++)
 		assert_user(m, NULL);
 	assert_user(m, "joe");
-	put(&m, 8, NTLM_NEGOTIATE, 4);
+	put(m, 8, NTLM_NEGOTIATE, 4);
 	assert_user(m, NULL);
-	put(&m, 8, NTLM_AUTHENTICATE, 4);
-	m.data[7] = 'X';
+	put(m, 8, NTLM_AUTHENTICATE, 4);
+	m->data[7] = 'X';
 	assert_user(m, NULL);
 }
 
@@ -153,10 +154,10 @@ static void tells_old_responses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct message m = message_of(UNICODE, cases[i].n, "j\0", 2);
+		struct message *m = message_of(UNICODE, cases[i].n, "j\0", 2);
 		struct ntlm_claim claim = { 0 };
 
-		assert_int_equal(ntlm_read_authenticate(m.data, m.n, &claim).scope, ERR_OK);
+		assert_int_equal(ntlm_read_authenticate(m->data, m->n, &claim).scope, ERR_OK);
 		assert_int_equal(claim.v2, cases[i].v2);
 		free(claim.user);
 	}
