@@ -37,8 +37,8 @@ bool host_valid(const char *text);
 bool mail_address_valid(const char *text);
 /* Whether a host_valid text means this machine itself. */
 bool host_is_loopback(const char *text);
-/* https://HOST[:PORT][/…], or http:// to a loopback host; without credentials, a fragment, or octets
- * that a URL must encode. */
+/* https://HOST[:PORT][/…], or http:// to a loopback host; without credentials, a fragment, or
+ * octets that a URL must encode. */
 bool url_valid(const char *text);
 /* Whether a name fits a pattern: equal but for the case of ASCII letters, or below the domain after
  * "*.", at any depth. */

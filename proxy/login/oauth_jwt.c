@@ -1,6 +1,6 @@
 /* Tokens that are JWT, and the provider's keys. JSON of others is read on the stack of a thread of
  * the pool, never of a fiber: it recurses. */
-#include <string.h>
+#include <assert.h>
 
 #include "proxy/login/oauth_claims.h"
 #include "proxy/login/oauth_keys.h"
@@ -95,22 +95,24 @@ static fiber_fn struct err renew(struct oauth_provider *p, const struct oauth_ke
 	return e.scope == ERR_TIMEOUT || e.scope == ERR_CANCELED ? e : ok();
 }
 
-/* Newer keys than the stale ones where they can be had, else those that there are; the caller's to
- * release. */
+/* Newer keys than the stale ones, the caller's to release; NULL: there are none. ERR_TEMP: that is
+ * not known, or there are no keys at all. */
 static fiber_fn struct err get_keys(
 	struct oauth_provider *p, const struct oauth_key_set *stale, struct oauth_key_set **ret)
 {
 	struct err e;
 
+	*ret = NULL;
 	if (wants_keys(p, stale) && failed(e = renew(p, stale)))
 		return e;
-	if (!has_keys(p, NULL) || (p->keys == stale && failed(p->failure)))
-		return failed(p->failure)
-			       ? p->failure
-			       : err_make(ERR_TEMP, "%.80s: no keys", p->settings->jwks_url);
-	p->keys->users++;
-	*ret = p->keys;
-	return ok();
+	if (has_keys(p, stale)) {
+		p->keys->users++;
+		*ret = p->keys;
+		return ok();
+	}
+	if (failed(p->failure))
+		return p->failure;
+	return stale ? ok() : err_make(ERR_TEMP, "%.80s: no keys", p->settings->jwks_url);
 }
 
 struct verify_job {
@@ -133,7 +135,7 @@ static void verify_in_pool(void *arg)
 	json_decref(claims);
 }
 
-static fiber_fn struct err verify(struct verify_job *job, const struct oauth_key_set *set)
+static fiber_fn struct err verify(struct verify_job *job, struct oauth_key_set *set)
 {
 	job->keys = set->keys;
 	offload(verify_in_pool, job);
@@ -144,24 +146,21 @@ fiber_fn struct err oauth_judge_jwt(
 	struct oauth_provider *p, const struct secret *token, char **ret_login)
 {
 	struct verify_job job = { .settings = p->settings, .token = token };
-	struct oauth_key_set *keys, *newer;
-	struct err e = get_keys(p, NULL, &keys);
+	struct oauth_key_set *keys, *newer = NULL;
+	struct err e = get_keys(p, NULL, &keys), renewed = ok();
 
 	if (failed(e))
 		return e;
+	assert(keys);
 	e = verify(&job, keys);
-	if (job.unknown_key) {
-		struct err renewed = get_keys(p, keys, &newer);
-
-		if (failed(renewed)) {
-			e = renewed;
-		} else {
-			if (newer != keys)
-				e = verify(&job, newer);
-			oauth_key_set_release(newer);
-		}
-	}
+	if (job.unknown_key)
+		renewed = get_keys(p, keys, &newer);
 	oauth_key_set_release(keys);
+	if (failed(renewed))
+		return renewed;
+	if (newer)
+		e = verify(&job, newer);
+	oauth_key_set_release(newer);
 	*ret_login = job.identity.login;
 	return e;
 }
