@@ -66,22 +66,11 @@ static char *login_in(
 	return login;
 }
 
-/* Whether routing gives the login to tenant. */
-static bool leads_to(const struct sasl_peer *peer, const struct tenant *tenant, const char *login)
-{
-	cleanup(arena_cleanup) struct arena *arena = arena_new();
-	struct route_query query = peer->query;
-	const struct account *account;
-
-	query.login = login;
-	account = route(peer->config, &query, arena, NULL, NULL);
-	return account && account->tenant == tenant;
-}
-
 const struct tenant *proved_tenant(const struct sasl_peer *peer, unsigned mechanism,
 	const char *file, const struct proved_name *name, char **ret_login)
 {
 	const struct tenant *tenant = NULL;
+	struct route_query query = peer->query;
 
 	while ((tenant = proved_next(peer, mechanism, tenant))) {
 		cleanup(free_cleanup) char *login = NULL;
@@ -89,7 +78,8 @@ const struct tenant *proved_tenant(const struct sasl_peer *peer, unsigned mechan
 		if (file && strcmp(proved_file(tenant, mechanism), file) != 0)
 			continue;
 		login = login_in(peer->config, tenant, name);
-		if (login && leads_to(peer, tenant, login)) {
+		query.login = login;
+		if (login && route_leads_to(peer->config, &query, tenant)) {
 			*ret_login = steal(login);
 			return tenant;
 		}

@@ -154,3 +154,19 @@ struct account *route(const struct config *config, const struct route_query *que
 	}
 	return NULL;
 }
+
+bool route_leads_to(
+	const struct config *config, const struct route_query *query, const struct tenant *tenant)
+{
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct login_name name;
+	struct attempt attempt = { .query = query, .name = &name, .arena = arena };
+
+	if (login_name_parse(&config->login_name, or_empty(query->login), arena, &name) ||
+		!tenant_fits(&attempt, tenant) || unusable(tenant, &name))
+		return false;
+	for (size_t i = 0; i < tenant->index; i++)
+		if (tenant_fits(&attempt, &config->tenants[i]))
+			return false;
+	return true;
+}

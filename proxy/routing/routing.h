@@ -32,4 +32,8 @@ bool route_reaches(const struct tenant *tenant, const struct route_query *query)
 struct account *route(const struct config *config, const struct route_query *query,
 	struct arena *arena, route_explain *explain, void *arg);
 
+/* Whether route gives this query to tenant. Looks at the others only when it may. */
+bool route_leads_to(
+	const struct config *config, const struct route_query *query, const struct tenant *tenant);
+
 #endif

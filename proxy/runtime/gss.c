@@ -13,6 +13,8 @@
 #include "proxy/runtime/pool.h"
 #include "proxy/runtime/wait.h"
 
+#define ERRNO_END 256 /* above the system's error codes */
+
 struct gss {
 	gss_ctx_id_t context;
 	gss_cred_id_t delegated;
@@ -232,6 +234,15 @@ static struct err keep_names(struct gss *gss, gss_name_t peer, enum gss_kind kin
 	return ok();
 }
 
+/* Kerberos says of a token by codes of its own what is wrong with it; those of the system tell of
+ * files, such as the cache against replays. (EINVAL is said of tokens, too.) */
+static enum err_scope blame(enum gss_kind kind, OM_uint32 minor)
+{
+	bool system = minor > 0 && minor < ERRNO_END && minor != EINVAL;
+
+	return kind == GSS_KERBEROS && system ? ERR_TEMP : ERR_AUTH;
+}
+
 static struct err accept_with(struct call *call, gss_cred_id_t credential)
 {
 	const struct gss_acceptor *acceptor = call->acceptor;
@@ -249,7 +260,8 @@ static struct err accept_with(struct call *call, gss_cred_id_t credential)
 		return ok();
 	if (GSS_ERROR(major)) {
 		(void)gss_release_name(&ignored, &peer);
-		return status_error(ERR_AUTH, major, minor, acceptor->kind, "token");
+		return status_error(
+			blame(acceptor->kind, minor), major, minor, acceptor->kind, "token");
 	}
 	if (!gss_oid_equal(used, mechanism_of(acceptor->kind))) {
 		(void)gss_release_name(&ignored, &peer);

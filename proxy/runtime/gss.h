@@ -48,7 +48,7 @@ DEFINE_CLEANUP(gss, gss_free)
 
 /* Takes a token of the client's and appends the answer, if any, to out. *done: the client is who
  * gss_peer says. ERR_AUTH: the token is refused; the context is as new then. ERR_TEMP: the
- * acceptor's own keys cannot be had. */
+ * acceptor's own keys or files cannot be had. */
 fiber_fn struct err gss_accept_token(struct gss *gss, const struct gss_acceptor *acceptor,
 	const void *token, size_t n, struct buffer *out, bool *done);
 

@@ -375,6 +375,14 @@ def test_a_keytab_that_vanished_is_no_wrong_password(served, tenant, kdc, joe):
     assert str(keytab) in gateway.wait("login failed")["detail"]
 
 
+def test_a_replay_cache_that_cannot_be_written_is_no_wrong_password(served, kdc, joe):
+    gateway = served(env=kdc.environment(KRB5RCACHENAME="file2:/nonexistent/replay"))
+    with Pop3(gateway.port()) as client:
+        assert authenticate(client, joe.context()).startswith("-ERR [SYS/TEMP]")
+        works(client)
+    assert "/nonexistent/replay" in gateway.wait("login failed")["detail"]
+
+
 def test_a_token_is_good_once(served, joe):
     token = b64(joe.context().step())
     with Pop3(served().port()) as client:
