@@ -4,6 +4,7 @@
 #include <semaphore.h>
 #include <string.h>
 
+#include "proxy/runtime/mem.h"
 #include "proxy/runtime/wait.h"
 
 static struct gate gate;
@@ -167,6 +168,113 @@ static void test_many_offload_at_once(void **state)
 	assert_int_equal(done, 200);
 }
 
+/* A job that looks at `stop`, as it has to, and waits for a word beside. */
+struct alone_job {
+	sem_t may_end;
+	atomic_bool stop;
+	bool ended;
+};
+
+static void do_alone(void *arg)
+{
+	struct alone_job *job = arg;
+
+	while (!atomic_load(&job->stop))
+		(void)uv_sleep(1);
+	(void)sem_wait(&job->may_end);
+	job->ended = true;
+}
+
+static void offload_alone_job(void *arg)
+{
+	struct alone_job *job = arg;
+
+	deadline(MINUTE);
+	assert_ok(offload_alone(do_alone, job, &job->stop));
+	assert_true(job->ended);
+	switch (wait_check().scope) {
+	case ERR_CANCELED:
+		note("canceled");
+		break;
+	case ERR_TIMEOUT:
+		note("late");
+		break;
+	default:
+		note("done");
+	}
+}
+
+/* ended by: a cancel, or the deadline. */
+static void stop_alone(bool cancel)
+{
+	struct alone_job job = { .ended = false };
+	struct fiber *fiber = fiber_spawn("alone", offload_alone_job, &job);
+
+	(void)sem_init(&job.may_end, 0, 0);
+	(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+	assert_false(atomic_load(&job.stop));
+	if (cancel)
+		fiber_cancel(fiber);
+	else
+		clock_advance(2 * MINUTE);
+	(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+	assert_true(atomic_load(&job.stop));
+	assert_string_equal(trace, "");
+	(void)sem_post(&job.may_end);
+	runtime_run();
+	(void)sem_destroy(&job.may_end);
+}
+
+static void test_a_thread_of_its_own_is_told_to_stop(void **state)
+{
+	(void)state;
+	stop_alone(true);
+	assert_string_equal(trace, "canceled ");
+}
+
+static void test_a_thread_of_its_own_is_told_of_the_deadline(void **state)
+{
+	(void)state;
+	stop_alone(false);
+	assert_string_equal(trace, "late ");
+}
+
+static void work_in_the_pool(void *arg)
+{
+	struct alone_job *jobs = arg;
+	struct job job = { .ended = false };
+
+	(void)sem_init(&job.may_end, 0, 1);
+	offload(do_job, &job);
+	(void)sem_destroy(&job.may_end);
+	note("pool");
+	for (int i = 0; i < 40; i++) {
+		atomic_store(&jobs[i].stop, true);
+		(void)sem_post(&jobs[i].may_end);
+	}
+}
+
+/* More of them than the pool has threads, and it is free. */
+static void test_threads_of_their_own_leave_the_pool_alone(void **state)
+{
+	struct alone_job *jobs = mem_zalloc(40, sizeof(*jobs));
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		(void)sem_init(&jobs[i].may_end, 0, 0);
+		(void)fiber_spawn("alone", offload_alone_job, &jobs[i]);
+	}
+	(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+	(void)fiber_spawn("pool", work_in_the_pool, jobs);
+	runtime_run();
+	assert_int_equal(strncmp(trace, "pool ", 5), 0);
+	for (int i = 0; i < 40; i++) {
+		assert_true(jobs[i].ended);
+		(void)sem_destroy(&jobs[i].may_end);
+	}
+	free(jobs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +283,9 @@ int main(void)
 		fiber_test(test_gate_admits_whoever_comes_after_a_cancel),
 		fiber_test(test_offload_waits_for_its_thread_whatever_happens),
 		fiber_test(test_many_offload_at_once),
+		fiber_test(test_a_thread_of_its_own_is_told_to_stop),
+		fiber_test(test_a_thread_of_its_own_is_told_of_the_deadline),
+		fiber_test(test_threads_of_their_own_leave_the_pool_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
