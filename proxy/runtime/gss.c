@@ -290,7 +290,7 @@ fiber_fn struct err gss_accept_token(struct gss *gss, const struct gss_acceptor 
 	struct call call = { .gss = gss, .acceptor = acceptor, .in = octets(token, n) };
 
 	run(&call, accept_job, out);
-	*done = call.done;
+	*done = call.done && !failed(call.e);
 	return call.e;
 }
 
@@ -334,7 +334,7 @@ fiber_fn struct err gss_initiate_token(struct gss *gss, void *credential, const 
 		return err_context(e, "%s: waiting for others that ask a KDC", target);
 	run(&call, initiate_job, out);
 	gate_leave(&gate);
-	*done = call.done;
+	*done = call.done && !failed(call.e);
 	return call.e;
 }
 
