@@ -310,6 +310,7 @@ def test_each_tenant_has_its_keytab(served, tenant, kdc, joe, maildir):
         context = joe.context("pop@mail.other.example")
         assert authenticate(client, context).startswith("+OK")
         assert client.stat()[0] == 1
+    gateway.wait("login", count=2)
     assert [e["tenant"] for e in gateway.events("login")] == ["acme", "other"]
 
 

@@ -397,6 +397,7 @@ def test_a_users_file_proves_no_login_of_another_tenant(gateway, maildir_tenant,
     with Pop3(running.port()) as client:
         assert authenticate(client, "joe@local.example", "", "wicked").startswith("-ERR [AUTH]")
         assert authenticate(client, "eve", "", "wicked").startswith("+OK")
+    running.wait("login")
     assert [e["login"] for e in running.events("login")] == ["eve@other.example"]
 
 
