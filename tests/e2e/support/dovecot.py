@@ -221,13 +221,15 @@ class Dovecot:
         deadline = time.monotonic() + TIMEOUT
         while True:
             try:
-                socket.create_connection((self.host, self.port), TIMEOUT).close()
-                return self
+                # A predecessor that was killed may still hold the port: only a greeting counts.
+                with socket.create_connection((self.host, self.port), TIMEOUT) as probe:
+                    if probe.recv(4) == b"* OK":
+                        return self
             except OSError:
                 if self.process.poll() is not None:
                     raise AssertionError(self.process.stderr.read().decode()) from None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     def stop(self) -> None:
         if self.process:
