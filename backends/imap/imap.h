@@ -77,8 +77,8 @@ fiber_fn struct err imap_command(struct imap *imap, enum imap_step step, const c
 fiber_fn struct err imap_begin(struct imap *imap);
 fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n);
 fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step);
-/* As imap_finish, where a server may tell a failure by a challenge before its NO: that gets `answer`, a
- * whole line. */
+/* As imap_finish, where a server may tell a failure by a challenge before its NO: that gets
+ * `answer`, a whole line. */
 fiber_fn struct err imap_finish_after(struct imap *imap, enum imap_step step, const char *answer);
 /* Between two parts: waits until the server asks for the second; its NO is an error. */
 fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step);
