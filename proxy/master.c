@@ -287,8 +287,9 @@ static void turn(struct master *m)
 	if (poll(m->fds, m->crew.n + 1, poll_timeout(m)) < 0 && errno != EINTR)
 		fatal("poll: %m");
 	crew_hear(&m->crew, m->fds);
-	crew_reap(&m->crew);
 	read_signals(m);
+	/* Behind it: a SIGCHLD that it took is the last word of that child. */
+	crew_reap(&m->crew);
 	if (m->draining && !m->forced && crew_now() >= m->kill_at)
 		force(m, "workers did not end in time");
 }

@@ -183,6 +183,19 @@ def test_sigterm_ends_what_does_not_finish(local):
     assert served.gateway.wait_end() == 0
 
 
+def test_sigterm_twice_ends_at_once(local):
+    """The word of a worker's end may come with the second signal: several chances to miss it."""
+    served = local(workers=4, shutdown_grace="1h")
+    for _ in range(8):
+        with served.session():
+            served.gateway.signal(signal.SIGTERM)
+            served.gateway.wait("draining")
+            served.gateway.signal(signal.SIGTERM)
+            assert served.gateway.wait_end() == 1, "sessions were cut off"
+        served.gateway.launch()
+        served.gateway.wait("ready")
+
+
 def test_sigint_ends_it(local):
     served = local()
     served.gateway.signal(signal.SIGINT)
