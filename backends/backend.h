@@ -37,21 +37,52 @@ struct backend_message {
 	uint64_t size;        /* octets with CRLF line ends (exact), else what the store says */
 	int64_t arrival;      /* seconds since 1970, INTERNALDATE or delivery time; 0 unknown */
 	const char *key;      /* Maildir: base name (up to ":2,"); IMAP: NULL */
+	const char *emailid;  /* what the store names the message by wherever it goes (RFC 8474
+			       * EMAILID, X-GM-MSGID; each with its own prefix); NULL unknown */
+	uint64_t fingerprint; /* of its headers (fingerprint.h); 0 unknown */
 	uint32_t uidvalidity; /* IMAP; else 0 */
 	uint32_t uid;         /* IMAP; else 0 */
 	uint16_t folder;
-	bool exact;        /* size is what RETR will send, before dot-stuffing */
-	bool deleted_flag; /* the store's \Deleted (Maildir T): whoever set it */
-	bool seen;
+	bool exact; /* size is what RETR will send, before dot-stuffing */
+	bool seen;  /* false also where the listing did not ask, since the message was known */
+};
+
+/* One folder as a listing found it. */
+struct backend_folder {
+	const char *mark; /* what a later listing can tell a change by: printable, opaque; "": this
+			   * listing is no ground to build on */
+	size_t first, n;  /* its messages in the listing */
+	uint32_t uidvalidity, uidnext; /* IMAP; else 0. Later messages have UIDs from uidnext on; 0
+					* unknown */
+	bool unchanged;                /* its messages are those of the request, one for one */
+	bool renumbered; /* the request's messages are no ground: UIDVALIDITY is another, UIDNEXT
+			  * went back, or a UID was given to another message. All were listed anew
+			  */
+	bool absent;     /* of maildrop.also: there is no such folder at the moment */
 };
 
 struct backend_listing {
-	struct backend_message
+	const struct backend_message
 		*messages; /* per folder in ascending UID (IMAP) or arrival, then name */
 	size_t n;
+	struct backend_folder *folders; /* one for each folder of the account */
 	/* Of the account's folder 0. A store that has to be asked for it by a round trip of its own
 	 * (IMAP) is asked only for maildrop.quota_warning or account->ask_quota. */
 	struct backend_quota quota;
+};
+
+/* What an earlier listing found in one folder. The messages are all there were then, in any order,
+ * with the sizes, arrivals and exactness of that time; they outlive the backend's use of the
+ * listing. */
+struct backend_known {
+	const char *mark; /* of that listing; NULL or "": none, and no messages count */
+	const struct backend_message *messages;
+	size_t n;
+};
+
+struct backend_list_request {
+	const struct backend_known *known; /* one for each folder; NULL: list from scratch */
+	bool identify; /* emailid or fingerprint are wanted of the messages that are not known */
 };
 
 enum fetch_part {
@@ -99,9 +130,11 @@ struct backend_ops {
 	 * strings must outlive the backend; credentials are borrowed for the call. */
 	fiber_fn struct err (*open)(const struct account *account,
 		const struct store_credentials *credentials, struct backend **ret);
-	/* The messages at this moment, allocated from mem. Once per open. */
-	fiber_fn struct err (*list)(
-		struct backend *backend, struct arena *mem, struct backend_listing *ret);
+	/* The messages at this moment, allocated from mem or the request's own. What is known need
+	 * not be asked for again, but the result is that of a listing from scratch (save emailid
+	 * and fingerprint, which go over from the known). Once per open. */
+	fiber_fn struct err (*list)(struct backend *backend, struct arena *mem,
+		const struct backend_list_request *request, struct backend_listing *ret);
 	/* Pushes one message into out. Nothing is written before the store has begun to deliver, so
 	 * an error before the first write means that nothing was sent. An ok means that every octet
 	 * of the part was written; anything else after the first write means that the message is

@@ -148,8 +148,8 @@ fiber_fn struct err imap_select(struct imap *imap, size_t folder);
 fiber_fn struct err imap_quota(struct imap *imap, struct backend_quota *ret);
 
 /* The operations. */
-fiber_fn struct err imap_list(
-	struct backend *backend, struct arena *mem, struct backend_listing *ret);
+fiber_fn struct err imap_list(struct backend *backend, struct arena *mem,
+	const struct backend_list_request *request, struct backend_listing *ret);
 fiber_fn struct err imap_fetch(struct backend *backend, const struct backend_message *message,
 	enum fetch_part part, uint64_t lines, struct sink *out);
 fiber_fn struct err imap_update(

@@ -55,7 +55,6 @@ static void take_flags(struct backend_message *m, const struct mailimap_msg_att_
 		if (flag->fl_type != MAILIMAP_FLAG_FETCH_OTHER || !flag->fl_flag)
 			continue;
 		m->seen |= flag->fl_flag->fl_type == MAILIMAP_FLAG_SEEN;
-		m->deleted_flag |= flag->fl_flag->fl_type == MAILIMAP_FLAG_DELETED;
 	}
 }
 
@@ -199,16 +198,23 @@ static bool is_missing(const struct imap *imap, size_t folder, struct err e)
 	       imap_answer_has(imap, "NONEXISTENT");
 }
 
-fiber_fn static struct err list_folders(struct imap *imap, struct lister *l)
+fiber_fn static struct err list_folders(
+	struct imap *imap, struct lister *l, struct backend_folder *folders)
 {
 	for (size_t folder = 0; folder < imap_folder_count(imap); folder++) {
 		struct err e = imap_select(imap, folder);
 
-		if (is_missing(imap, folder, e))
+		folders[folder] = (struct backend_folder){ .mark = "", .first = l->n };
+		if (is_missing(imap, folder, e)) {
+			folders[folder].absent = true;
 			continue;
+		}
 		l->folder = (uint16_t)folder;
 		if (failed(e) || failed(e = list_folder(imap, l)))
 			return e;
+		folders[folder].n = l->n - l->first;
+		folders[folder].uidvalidity = imap->uidvalidity;
+		folders[folder].uidnext = imap->uidnext;
 	}
 	return ok();
 }
@@ -218,13 +224,16 @@ static bool wants_quota(const struct account *account)
 	return account->ask_quota || account->tenant->maildrop.quota_warning > 0;
 }
 
-fiber_fn struct err imap_list(
-	struct backend *backend, struct arena *mem, struct backend_listing *ret)
+fiber_fn struct err imap_list(struct backend *backend, struct arena *mem,
+	const struct backend_list_request *request, struct backend_listing *ret)
 {
+	(void)request;
 	struct imap *imap = (struct imap *)backend;
 	struct lister l = { .consumer.attributes = on_listed, .error = ok() };
 	struct backend_quota quota = { 0 };
-	struct err e = list_folders(imap, &l);
+	struct backend_folder *folders =
+		arena_zalloc(mem, imap_folder_count(imap), sizeof(*folders));
+	struct err e = list_folders(imap, &l, folders);
 	struct backend_message *messages;
 
 	if (!failed(e) && wants_quota(imap->account))
@@ -234,7 +243,9 @@ fiber_fn struct err imap_list(
 		if (l.n > 0)
 			memcpy(messages, l.messages, l.n * sizeof(*messages));
 		imap->messages = messages;
-		*ret = (struct backend_listing){ .messages = messages, .n = l.n, .quota = quota };
+		*ret = (struct backend_listing){
+			.messages = messages, .n = l.n, .folders = folders, .quota = quota
+		};
 	}
 	free(l.messages);
 	return e;

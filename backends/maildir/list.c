@@ -85,7 +85,6 @@ static void add_message(
 		.arrival = maildir_name_time(name->base).seconds,
 		.key = put_name(names, name),
 		.folder = (uint16_t)folder,
-		.deleted_flag = maildir_name_has_flag(name->info, 'T'),
 		.seen = maildir_name_has_flag(name->info, 'S'),
 	};
 	if (l->measure)
@@ -176,9 +175,26 @@ static fiber_fn struct err list(struct listing *l)
 	return ok();
 }
 
-fiber_fn struct err maildir_list(
-	struct backend *backend, struct arena *mem, struct backend_listing *ret)
+/* Where each folder's messages lie; they are in order of their folders. */
+static struct backend_folder *name_folders(const struct listing *l)
 {
+	size_t n = l->maildir->n_folders, at = 0;
+	struct backend_folder *folders = arena_zalloc(l->mem, n, sizeof *folders);
+
+	for (size_t i = 0; i < n; i++) {
+		folders[i].mark = "";
+		folders[i].first = at;
+		while (at < l->n && l->messages[at].folder == i)
+			at++;
+		folders[i].n = at - folders[i].first;
+	}
+	return folders;
+}
+
+fiber_fn struct err maildir_list(struct backend *backend, struct arena *mem,
+	const struct backend_list_request *request, struct backend_listing *ret)
+{
+	(void)request;
 	struct maildir *m = maildir_of(backend);
 	struct listing l = {
 		.maildir = m,
@@ -191,6 +207,7 @@ fiber_fn struct err maildir_list(
 	if (!failed(e)) {
 		m->messages = ret->messages = l.messages;
 		m->n_messages = ret->n = l.n;
+		ret->folders = name_folders(&l);
 		ret->quota = l.quota;
 	}
 	listing_done(&l);

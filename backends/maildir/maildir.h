@@ -37,8 +37,8 @@ static inline struct maildir *maildir_of(struct backend *backend)
 	return (struct maildir *)backend;
 }
 
-fiber_fn struct err maildir_list(
-	struct backend *backend, struct arena *mem, struct backend_listing *ret);
+fiber_fn struct err maildir_list(struct backend *backend, struct arena *mem,
+	const struct backend_list_request *request, struct backend_listing *ret);
 fiber_fn struct err maildir_fetch(struct backend *backend, const struct backend_message *message,
 	enum fetch_part part, uint64_t lines, struct sink *out);
 fiber_fn struct err maildir_update_messages(

@@ -67,14 +67,18 @@ static void leave_out_repeated_folders(struct maildrop *drop)
 
 fiber_fn static struct err take_listing(struct maildrop *drop)
 {
+	const struct backend_list_request request = { 0 };
 	struct backend_listing listing = { 0 };
 	struct err e;
 
-	if (failed(e = drop->backend->ops->list(drop->backend, drop->arena, &listing)))
+	e = drop->backend->ops->list(drop->backend, drop->arena, &request, &listing);
+	if (failed(e))
 		return e;
 	if (listing.n > UINT32_MAX)
 		return err_make(ERR_LIMIT, "more than 2^32 messages");
-	drop->messages = listing.messages;
+	drop->messages = arena_alloc(drop->arena, listing.n * sizeof(*drop->messages));
+	if (listing.n)
+		memcpy(drop->messages, listing.messages, listing.n * sizeof(*drop->messages));
 	drop->n_messages = listing.n;
 	drop->quota = listing.quota;
 	drop->left_out = bits_new(drop->arena, listing.n);

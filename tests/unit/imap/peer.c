@@ -296,7 +296,7 @@ fiber_fn void world_open(struct world *w)
 fiber_fn void world_list(struct world *w)
 {
 	if (!failed(w->e))
-		w->e = w->backend->ops->list(w->backend, w->arena, &w->listing);
+		w->e = w->backend->ops->list(w->backend, w->arena, &w->request, &w->listing);
 }
 
 fiber_fn void world_close(struct world *w)

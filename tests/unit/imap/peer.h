@@ -69,6 +69,7 @@ struct world {
 	void (*act)(struct world *world);
 	/* What came of it. */
 	struct backend *backend;
+	struct backend_list_request request;
 	struct backend_listing listing;
 	struct err e;
 };

@@ -58,9 +58,9 @@ static void lists(void **state)
 	assert_message(w, 0, 10, 100, 837596665);
 	assert_message(w, 1, 11, 4294967295U, 1577817000);
 	assert_message(w, 2, 4294967295U, 0, 0);
-	assert_true(w->listing.messages[0].seen && !w->listing.messages[0].deleted_flag);
-	assert_true(!w->listing.messages[1].seen && w->listing.messages[1].deleted_flag);
-	assert_true(!w->listing.messages[2].seen && !w->listing.messages[2].deleted_flag);
+	assert_true(w->listing.messages[0].seen);
+	assert_true(!w->listing.messages[1].seen);
+	assert_true(!w->listing.messages[2].seen);
 }
 
 #define MESSAGE(uid)                                                                               \

@@ -25,7 +25,6 @@ static void lists_new_and_cur_by_arrival(void **state)
 		assert_string_equal(message->key, keys[i]);
 		assert_int_equal(message->arrival, 1700000001 + (i > 0));
 		assert_int_equal(message->seen, i == 2 || i == 4);
-		assert_int_equal(message->deleted_flag, i == 1 || i == 2);
 		assert_int_equal(message->folder, 0);
 		assert_int_equal(message->uid, 0);
 		assert_true(message->exact);

@@ -190,7 +190,8 @@ static void call_list(void *arg)
 {
 	struct call *call = arg;
 
-	call->e = maildir_backend.list(call->w->backend, call->w->arena, &call->w->listing);
+	call->e = maildir_backend.list(
+		call->w->backend, call->w->arena, &call->w->request, &call->w->listing);
 }
 
 static void call_fetch(void *arg)

@@ -24,6 +24,7 @@ struct world {
 	struct account account;
 	struct arena *arena;
 	struct backend *backend;
+	struct backend_list_request request;
 	struct backend_listing listing;
 };
 

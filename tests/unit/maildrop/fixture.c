@@ -59,18 +59,21 @@ static struct session *session_of(struct backend *backend)
 	return ((struct session *)((char *)backend - offsetof(struct session, backend)));
 }
 
-static struct err fake_list(struct backend *backend, struct arena *mem, struct backend_listing *ret)
+static struct err fake_list(struct backend *backend, struct arena *mem,
+	const struct backend_list_request *request, struct backend_listing *ret)
 {
 	struct session *session = session_of(backend);
 	const struct mail *mail = session->backend.mail;
+	struct backend_message *messages;
 
+	(void)request;
 	if (failed(session->script.list_error))
 		return session->script.list_error;
 	ret->n = mail->n;
 	ret->quota = mail->quota;
-	ret->messages = arena_alloc(mem, mail->n * sizeof(*ret->messages));
+	ret->messages = messages = arena_alloc(mem, mail->n * sizeof(*messages));
 	if (mail->n)
-		memcpy(ret->messages, mail->messages, mail->n * sizeof(*ret->messages));
+		memcpy(messages, mail->messages, mail->n * sizeof(*messages));
 	session->backend.listed = ret->messages;
 	return ok();
 }
