@@ -96,6 +96,7 @@ struct auth_settings {
 	unsigned mechanisms; /* those in effect */
 	const char *users_file;
 	const char *pam_service;
+	uint64_t password_cache; /* how long a password that fitted its hash is taken unhashed */
 	const char *keytab_file;
 	struct string_list realms; /* of Kerberos; empty: that of the key */
 	const char *login_domain;  /* of what Kerberos and NTLM prove; "" as proved.h says */

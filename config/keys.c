@@ -163,6 +163,9 @@ const struct key config_keys[] = {
 	{ "auth.users_file", KEY_FILE, IN_SHARED(auth.users_file), "",
 		.help = "\"login:hash\" lines, read again when it changes; empty: the IMAP server checks "
 			"the password." },
+	{ "auth.password_cache", KEY_DURATION, IN_SHARED(auth.password_cache), "5m", 0, DAY,
+		.help = "How long a worker takes a password of users_file that fitted its hash without "
+			"computing the hash again; a changed file counts at once. 0s: never." },
 	{ "auth.pam_service", KEY_TEXT, IN_SHARED(auth.pam_service), "", .max = 64,
 		.help = "The PAM service that checks the password." },
 	{ "auth.keytab_file", KEY_FILE, IN_SHARED(auth.keytab_file), "",
