@@ -18,6 +18,7 @@
 #include "proxy/service/last_login.h"
 #include "proxy/service/session_table.h"
 #include "proxy/service/stats.h"
+#include "proxy/systemd.h"
 #include "proxy/worker.h"
 
 /* Room in the session table, in multiples of what the start needs: for reloads that raise
@@ -30,6 +31,8 @@
 #define FILES_OF_WORKER   256
 /* How long after shutdown_grace a worker that still lives is killed, in milliseconds. */
 #define KILL_AFTER 5000
+/* Room for the line that systemctl status shows. */
+#define STATUS_MAX 160
 
 struct master {
 	const char *file;
@@ -45,7 +48,8 @@ struct master {
 	bool reload_due; /* and so is "reload done" */
 	bool drain_due;  /* and so is "draining" */
 	bool draining, forced;
-	uint64_t kill_at; /* while draining */
+	bool reload_refused; /* the latest one */
+	uint64_t kill_at;    /* while draining */
 };
 
 static unsigned count_cores(void)
@@ -130,6 +134,15 @@ static int open_signals(void)
 	return fd;
 }
 
+static const char *status(const struct master *m, char text[STATUS_MAX])
+{
+	(void)snprintf(text, STATUS_MAX, "%s, %u workers, %zu sessions%s",
+		m->draining ? "draining" : "serving", crew_accepting(&m->crew),
+		session_table_count(),
+		m->reload_refused ? "; the latest reload was refused, the log says why" : "");
+	return text;
+}
+
 static bool start(struct master *m)
 {
 	struct config_notes notes = { 0 };
@@ -172,13 +185,18 @@ static void reload(struct master *m)
 {
 	struct config_notes notes = { 0 };
 	struct generation old = m->generation, next;
-	struct err e = generation_open(m->file, config_notes_add, &notes, &old, &next);
+	char text[STATUS_MAX];
+	struct err e;
 
+	systemd_reloading();
+	e = generation_open(m->file, config_notes_add, &notes, &old, &next);
 	config_notes_log(&notes);
+	m->reload_refused = failed(e);
 	if (failed(e)) {
 		stats_global_add(STAT_RELOAD_FAILURES, 1);
 		log_error("reload refused", f_err(e),
 			f_text("effect", "everything goes on as before"));
+		systemd_ready(status(m, text));
 		return;
 	}
 	stats_global_add(STAT_RELOADS, 1);
@@ -199,6 +217,7 @@ static void reload(struct master *m)
 static void settle(struct master *m)
 {
 	unsigned generation = m->generation.number;
+	char text[STATUS_MAX];
 
 	if (m->draining) {
 		if (m->drain_due && crew_accepting(&m->crew) == 0) {
@@ -218,13 +237,18 @@ static void settle(struct master *m)
 	else if (m->reload_due)
 		log_info("reload done", f_uint("workers", m->wanted),
 			f_uint("generation", generation));
+	if (m->ready_due || m->reload_due)
+		systemd_ready(status(m, text));
 	m->ready_due = m->reload_due = false;
 }
 
 static void drain(struct master *m)
 {
+	char text[STATUS_MAX];
+
 	m->draining = m->drain_due = true;
 	m->kill_at = crew_now() + m->grace + KILL_AFTER;
+	systemd_stopping(m->grace + 2 * KILL_AFTER, status(m, text));
 	listen_close(&m->generation.listen, NULL);
 	crew_drain(&m->crew);
 }
@@ -272,6 +296,8 @@ static int poll_timeout(const struct master *m)
 				  : crew_next_fill(&m->crew, m->generation.number, m->wanted);
 	uint64_t now = crew_now();
 
+	if (systemd_alive_at() < at)
+		at = systemd_alive_at();
 	if (at == UINT64_MAX)
 		return -1;
 	if (at <= now)
@@ -281,6 +307,8 @@ static int poll_timeout(const struct master *m)
 
 static void turn(struct master *m)
 {
+	char text[STATUS_MAX];
+
 	m->fds = mem_resize(m->fds, m->crew.n + 1, sizeof(*m->fds));
 	crew_poll_set(&m->crew, m->fds);
 	m->fds[m->crew.n] = (struct pollfd){ .fd = m->signals, .events = POLLIN };
@@ -292,12 +320,15 @@ static void turn(struct master *m)
 	crew_reap(&m->crew);
 	if (m->draining && !m->forced && crew_now() >= m->kill_at)
 		force(m, "workers did not end in time");
+	systemd_alive(status(m, text));
 }
 
 int master_run(const char *file)
 {
-	struct master m = { .file = file, .signals = open_signals() };
+	struct master m = { .file = file };
 
+	systemd_open();
+	m.signals = open_signals();
 	if (!start(&m)) {
 		(void)close(m.signals);
 		return 2;

@@ -33,6 +33,7 @@ only '(jansson|cjose/)' 'proxy/login/oauth|tests/unit/login/' 'JSON and JWT are 
 only 'gsasl' 'proxy/login/' 'SASL is known to login alone'
 only '(crypt|argon2|security/pam_appl)\.h' 'proxy/login/|tests/unit/login/' \
 	'password hashes are known to login alone'
+only 'systemd/' 'proxy/systemd\.c' 'systemd is known to one file alone'
 only 'gssapi' 'proxy/runtime/gss\.c' 'GSSAPI is known to the runtime alone'
 only 'openssl/(ssl|bio|x509|pem)' 'proxy/runtime/|tests/unit/' 'TLS is known to the runtime alone'
 only 'openssl/' 'proxy/(runtime|login|maildrop|service)/|backends/fingerprint\.c|tests/unit/' \
