@@ -273,6 +273,17 @@ enum wake fiber_pending(void)
 	return WAKE_READY;
 }
 
+/* What lies just below the frame is still in use: by this call, and by signal handlers. */
+#define RELEASE_MARGIN 1024
+
+void fiber_release_stack(void)
+{
+	struct fiber *self = must_be_fiber("fiber_release_stack");
+	char *here = __builtin_frame_address(0);
+
+	stack_release_below(self->stack, here - RELEASE_MARGIN);
+}
+
 fiber_fn enum wake fiber_suspend(void)
 {
 	struct fiber *self = must_be_fiber("fiber_suspend");
