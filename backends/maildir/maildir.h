@@ -25,8 +25,9 @@ struct maildir {
 	char *root;
 	struct maildir_folder *folders;
 	size_t n_folders;
-	/* The listing given out, in its arena. The key of a message lies among the names, in the
-	 * form of maildir_scan.names: so a key leads to the file name it was listed with. */
+	/* The listing given out. The key of a message that was found by reading its folder lies
+	 * among the names, in the form of maildir_scan.names: so it leads to the file name it was
+	 * listed with. Other keys are those of the request. */
 	const struct backend_message *messages;
 	size_t n_messages;
 	const char *names, *names_end;

@@ -57,6 +57,16 @@ struct maildir_time maildir_name_time(const char *base)
 	};
 }
 
+int maildir_name_compare(const struct maildir_time *time_a, const char *base_a,
+	const struct maildir_time *time_b, const char *base_b)
+{
+	if (time_a->seconds != time_b->seconds)
+		return time_a->seconds < time_b->seconds ? -1 : 1;
+	if (time_a->microseconds != time_b->microseconds)
+		return time_a->microseconds < time_b->microseconds ? -1 : 1;
+	return strcmp(base_a, base_b);
+}
+
 bool maildir_name_size(const char *base, char key, uint64_t *ret)
 {
 	uint64_t value;

@@ -30,6 +30,10 @@ size_t maildir_name_base(const char *name);
 /* The leading seconds and the digits of "M" in the second part. */
 struct maildir_time maildir_name_time(const char *base);
 
+/* The order of messages in a listing: by time, then by base name. As strcmp. */
+int maildir_name_compare(const struct maildir_time *time_a, const char *base_a,
+	const struct maildir_time *time_b, const char *base_b);
+
 /* Whether the base name holds ",KEY=digits"; key is 'S' (octets of the file) or 'W' (octets with
  * CRLF line ends). */
 bool maildir_name_size(const char *base, char key, uint64_t *ret);
