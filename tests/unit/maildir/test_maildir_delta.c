@@ -549,8 +549,8 @@ static void a_folder_is_searched_once_for_all_of_its_messages(void **state)
 {
 	enum { N = 1000 };
 	struct world *w = *state;
-	size_t remove[N];
-	enum removal_result results[N];
+	size_t *remove = arena_alloc(w->arena, N * sizeof *remove);
+	enum removal_result *results = arena_alloc(w->arena, N * sizeof *results);
 	struct backend_update what = { .remove = remove, .n_remove = N, .how = DELETE_EXPUNGE };
 	struct memory memory;
 	char name[64];
