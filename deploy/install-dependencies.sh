@@ -15,7 +15,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev lib
 demo=(curl openssl)
 imap=(dovecot-imapd)
 # shellcheck disable=SC2034
-bench=(dovecot-pop3d)
+bench=(dovecot-pop3d nginx-light libnginx-mod-mail)
 # shellcheck disable=SC2034
 test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-ctags shellcheck
 	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git systemd
