@@ -140,13 +140,23 @@ static const char *unreadable(const char *path, bool folder)
 	return why;
 }
 
+/* What systemd gives a service by LoadCredential=, in a folder that only the service knows. */
+#define CREDENTIALS "${CREDENTIALS_DIRECTORY}/"
+
 static bool set_path(const struct setting *s, const struct scalar *v)
 {
-	const char *path = resolve(s, v->text);
-	const char *why = *path ? unreadable(path, s->key->type == KEY_FOLDER) : NULL;
+	const char *path = resolve(s, v->text), *why, *folder;
 
 	if (v->length < s->key->min)
 		return refuse_text(s, v);
+	if (strncmp(v->text, CREDENTIALS, strlen(CREDENTIALS)) == 0) {
+		folder = getenv("CREDENTIALS_DIRECTORY");
+		if (!folder)
+			return refuse(s, v->at,
+				"CREDENTIALS_DIRECTORY is not set, as systemd does for a service");
+		path = arena_printf(s->arena, "%s/%s", folder, v->text + strlen(CREDENTIALS));
+	}
+	why = *path ? unreadable(path, s->key->type == KEY_FOLDER) : NULL;
 	if (why)
 		return refuse(s, v->at, "%s cannot be read (%s)", path, why);
 	store_text(s, path);
