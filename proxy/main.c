@@ -15,6 +15,7 @@ static const struct verb {
 	{ "check", verb_check, "checks the configuration and shows what is in effect" },
 	{ "route", verb_route, "says which tenant would serve a login" },
 	{ "probe", verb_probe, "tries a login against its mail store, step by step" },
+	{ "health", verb_health, "asks whether the running gateway is well" },
 	{ "users", verb_users, "sets, removes and lists the passwords of a users file" },
 };
 
