@@ -391,6 +391,34 @@ static void a_mark_tells_maildirs_apart(void **state)
 	assert_int_equal(w->listing.n, 2);
 }
 
+/* Alike in all but their identity: made within one tick. */
+static void twins_are_told_apart(void **state)
+{
+	const struct world *w = *state;
+	struct maildir_dirs dirs = { .fd = { -1, -1 } };
+	struct maildir_state a, b;
+
+	for (int i = 0;; i++) {
+		const char *one = arena_printf(w->arena, "one%d", i);
+		const char *two = arena_printf(w->arena, "two%d", i);
+
+		make_maildir(w, one);
+		make_maildir(w, two);
+		assert_int_equal(maildir_dirs_open(w->maildir, one, &dirs), 0);
+		assert_int_equal(maildir_state_read(&dirs, &a), 0);
+		maildir_dirs_close(&dirs);
+		assert_int_equal(maildir_dirs_open(w->maildir, two, &dirs), 0);
+		assert_int_equal(maildir_state_read(&dirs, &b), 0);
+		maildir_dirs_close(&dirs);
+		if (memcmp(&a.subs[0].changed, &b.subs[1].changed, sizeof a.subs[0].changed) == 0)
+			break;
+	}
+	assert_false(maildir_state_equal(&a, &b));
+	for (int sub = 0; sub < MAILDIR_SUBS; sub++)
+		b.subs[sub].inode = a.subs[sub].inode;
+	assert_true(maildir_state_equal(&a, &b));
+}
+
 static void folders_count_one_by_one(void **state)
 {
 	static const char *also[] = { "Junk", "Later", "inbox" };
@@ -427,6 +455,10 @@ static void folders_count_one_by_one(void **state)
 	assert_int_equal(w->listing.n, 4);
 	assert_same(w, &before);
 	assert_fetches(w, "1700000001.c", "more");
+	list_on(w, &memory);
+	reads = 0;
+	assert_fetches(w, "1700000003.a", "inbox");
+	assert_int_equal(reads, 0);
 	assert_fetches(w, "1700000000.d", "later");
 }
 
@@ -758,6 +790,7 @@ int main(void)
 		WORLD_TEST(no_mark_means_nothing_is_known),
 		WORLD_TEST(messages_without_a_name_are_no_match),
 		WORLD_TEST(a_mark_tells_maildirs_apart),
+		WORLD_TEST(twins_are_told_apart),
 		WORLD_TEST(folders_count_one_by_one),
 		WORLD_TEST(new_messages_are_identified),
 		WORLD_TEST(a_first_sight_of_many_is_not_identified),
