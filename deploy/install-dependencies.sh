@@ -2,9 +2,10 @@
 # Installs the Debian 12 packages that a purpose needs and that are missing; with nothing missing it
 # needs neither root nor a network.
 #
-#   deploy/install-dependencies.sh [build] [test] [demo] [imap] [bench]      default: build
+#   deploy/install-dependencies.sh [build] [package] [test] [demo] [imap] [bench]   default: build
 #
-# build: compile the gateway.  test: all of tests/run.sh.  demo: deploy/quickstart.sh.
+# build: compile the gateway.  package: make a Debian package of it, too.  test: all of tests/run.sh.
+# demo: deploy/quickstart.sh.
 # imap: deploy/quickstart.sh --imap.  bench: the peers of tests/bench/run.sh.
 set -euo pipefail
 
@@ -12,6 +13,8 @@ set -euo pipefail
 build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libetpan-dev libyaml-dev
 	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev krb5-multidev
 	libcurl4-gnutls-dev libjansson-dev libcjose-dev libsystemd-dev)
+# shellcheck disable=SC2034
+package=(dpkg-dev file)
 demo=(curl openssl)
 imap=(dovecot-imapd)
 # shellcheck disable=SC2034
@@ -35,12 +38,12 @@ is_installed() {
 wanted=()
 for group in "${@:-build}"; do
 	case $group in
-	build | test | demo | imap | bench)
+	build | package | test | demo | imap | bench)
 		declare -n packages=$group
 		wanted+=("${packages[@]}")
 		;;
 	*)
-		echo "usage: $0 [build] [test] [demo] [imap] [bench]" >&2
+		echo "usage: $0 [build] [package] [test] [demo] [imap] [bench]" >&2
 		exit 2
 		;;
 	esac
