@@ -44,5 +44,7 @@ fiber_fn struct err maildir_fetch(struct backend *backend, const struct backend_
 	enum fetch_part part, uint64_t lines, struct sink *out);
 fiber_fn struct err maildir_update_messages(
 	struct backend *backend, const struct backend_update *update, enum removal_result *results);
+fiber_fn struct err maildir_legacy(struct backend *backend, struct arena *mem,
+	const struct backend_message *messages, size_t n, struct backend_legacy *ret);
 
 #endif

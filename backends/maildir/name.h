@@ -24,6 +24,9 @@ struct maildir_time {
 	uint32_t microseconds;
 };
 
+/* The number at the start of s and how many digits it has; one beyond 64 bits has none. */
+size_t maildir_parse_digits(const char *s, uint64_t *ret);
+
 /* Where the info part of a file name begins: at ":2,", else at its end. */
 size_t maildir_name_base(const char *name);
 
