@@ -42,7 +42,7 @@ static size_t field_of(struct span line, const char *colon)
 	while (n > 0 && is_space(line.p[n - 1]))
 		n--;
 	while (field < FIELDS &&
-		(strlen(names[field]) != n || strncasecmp(names[field], line.p, n)))
+		(strlen(names[field]) != n || strncasecmp(names[field], line.p, n) != 0))
 		field++;
 	return field;
 }

@@ -95,10 +95,67 @@ static void renew_selection(mailimap *session)
 	session->imap_selection_info = mailimap_selection_info_new();
 }
 
+/* One command of several that are sent at once. */
+fiber_fn static struct err queue(struct imap *imap, const char *text)
+{
+	struct err e = imap_begin(imap);
+
+	if (!failed(e))
+		e = imap_send(imap, text, strlen(text));
+	return failed(e) ? e : imap_send(imap, "\r\n", 2);
+}
+
+/* The answer to the command before the last that was sent. */
+fiber_fn static struct err finish_earlier(struct imap *imap)
+{
+	struct err e;
+
+	imap->session->imap_tag--;
+	e = imap_finish(imap, IMAP_STEP_OTHER);
+	imap->session->imap_tag++;
+	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
+	return e;
+}
+
+/* Sends SELECT and takes its answer; before the first one ENABLE QRESYNC, which must come before
+ * (RFC 7162 section 3.2.3), in the same write. */
+fiber_fn static struct err send_select(struct imap *imap, const char *text)
+{
+	bool ask = (imap->capabilities & IMAP_QRESYNC) && !imap->resync_tried;
+	struct err e = ok();
+
+	imap->resync_tried = true;
+	if (ask)
+		e = queue(imap, "ENABLE QRESYNC");
+	if (failed(e) || failed(e = queue(imap, text)))
+		return e;
+	if (ask && failed(e = finish_earlier(imap))) {
+		if (!imap_alive(imap))
+			return e;
+		imap->capabilities &= ~(unsigned)IMAP_QRESYNC;
+	}
+	return imap_finish(imap, IMAP_STEP_SELECT);
+}
+
+/* Takes over what SELECT told. */
+static struct err settle(struct imap *imap, size_t folder)
+{
+	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
+
+	if (!info || info->sel_uidvalidity == 0)
+		return err_make(ERR_PERM, "%s: folder %s: no UIDVALIDITY", imap->server,
+			imap_folder_name(imap, folder));
+	imap->folder = folder;
+	imap->uidvalidity = info->sel_uidvalidity;
+	imap->uidnext = info->sel_uidnext;
+	imap->exists = info->sel_exists;
+	imap->highestmodseq = imap->stream->news.highestmodseq;
+	return ok();
+}
+
 fiber_fn struct err imap_select(struct imap *imap, size_t folder)
 {
 	cleanup(buffer_done) struct buffer text = { 0 };
-	const struct mailimap_selection_info *info;
 	struct err e = imap_usable(imap);
 
 	if (failed(e) || imap->folder == folder)
@@ -109,16 +166,9 @@ fiber_fn struct err imap_select(struct imap *imap, size_t folder)
 		return e;
 	append_octet(&text, '\0');
 	renew_selection(imap->session);
-	e = imap_command(imap, IMAP_STEP_SELECT, text.data + text.start);
+	imap->stream->news = (struct imap_news){ 0 };
+	e = send_select(imap, buffer_data(&text));
 	if (failed(e))
 		return err_context(e, "folder %s", imap_folder_name(imap, folder));
-	info = imap->session->imap_selection_info;
-	if (!info || info->sel_uidvalidity == 0)
-		return err_make(ERR_PERM, "%s: folder %s: no UIDVALIDITY", imap->server,
-			imap_folder_name(imap, folder));
-	imap->folder = folder;
-	imap->uidvalidity = info->sel_uidvalidity;
-	imap->uidnext = info->sel_uidnext;
-	imap->exists = info->sel_exists;
-	return ok();
+	return settle(imap, folder);
 }
