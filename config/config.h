@@ -22,6 +22,8 @@
 
 #define DURATION_NEVER UINT64_MAX /* "never" */
 #define WORKERS_AUTO   0
+/* As admin.socket: admin.sock beside the file of the SQLite registry; without one, none. */
+#define ADMIN_SOCKET_AUTO "auto"
 
 enum tls_mode { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
 enum certificate_login { CERTIFICATE_EMAIL_OR_CN, CERTIFICATE_EMAIL, CERTIFICATE_CN };
@@ -208,10 +210,13 @@ struct config {
 	enum state_kind state_kind;
 	const char *state; /* SQLite: the path */
 	const char *tenants_dir;
+	uint64_t shutdown_delay;
 	const char *admin_listen;
+	const char *admin_socket; /* ADMIN_SOCKET_AUTO, or a path, or "" */
 	struct {
 		enum log_format format;
 		enum log_level level;
+		const char *file; /* "": standard error */
 		struct string_list transcript;
 	} log;
 	struct listener_config *listeners;

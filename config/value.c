@@ -163,6 +163,23 @@ static bool set_path(const struct setting *s, const struct scalar *v)
 	return true;
 }
 
+static bool set_new_path(const struct setting *s, const struct scalar *v)
+{
+	bool word = strcmp(v->text, s->key->standard) == 0;
+	const char *path = word ? v->text : resolve(s, v->text);
+	const char *slash = strrchr(path, '/');
+	const char *folder = !slash ? "."
+			     : slash == path
+				     ? "/"
+				     : arena_strndup(s->arena, path, (size_t)(slash - path));
+	struct stat st;
+
+	if (!word && *path && (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)))
+		return refuse(s, v->at, "there is no folder %s", folder);
+	store_text(s, path);
+	return true;
+}
+
 static bool set_template(const struct setting *s, const struct scalar *v)
 {
 	const char *text = s->key->type == KEY_PATH_TEMPLATE ? resolve(s, v->text) : v->text;
@@ -365,6 +382,7 @@ static bool (*const scalar_setters[KEY_TYPE_COUNT_])(
 	[KEY_ACCOUNT] = set_account,
 	[KEY_FILE] = set_path,
 	[KEY_FOLDER] = set_path,
+	[KEY_NEW_FILE] = set_new_path,
 	[KEY_TEMPLATE] = set_template,
 	[KEY_PATH_TEMPLATE] = set_template,
 	[KEY_UIDL_FORMAT] = set_template,

@@ -12,7 +12,7 @@ set -euo pipefail
 # shellcheck disable=SC2034 # the groups are used by name
 build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libetpan-dev libyaml-dev
 	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev krb5-multidev
-	libcurl4-gnutls-dev libjansson-dev libcjose-dev libsystemd-dev)
+	libcurl4-gnutls-dev libjansson-dev libcjose-dev libmicrohttpd-dev libsystemd-dev)
 # shellcheck disable=SC2034
 package=(dpkg-dev file)
 demo=(curl openssl)

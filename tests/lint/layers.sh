@@ -29,7 +29,9 @@ only 'libetpan/' 'backends/imap/|tests/unit/imap/' 'libetpan is known to backend
 only 'yaml\.h' 'config/' 'YAML is known to config alone'
 only 'sqlite3\.h' 'proxy/maildrop/|tests/unit/maildrop/' 'SQLite is known to the registry alone'
 only 'curl/' 'proxy/runtime/http\.c' 'HTTP is known to one file alone'
-only '(jansson|cjose/)' 'proxy/login/oauth|tests/unit/login/' 'JSON and JWT are known to OAuth alone'
+only 'cjose/' 'proxy/login/oauth|tests/unit/login/' 'JWT is known to OAuth alone'
+only 'jansson' 'proxy/(login/oauth|admin/)|tests/unit/login/' 'JSON is known to OAuth and admin alone'
+only 'microhttpd' 'proxy/admin/' 'the HTTP server is known to admin alone'
 only 'gsasl' 'proxy/login/' 'SASL is known to login alone'
 only '(crypt|argon2|security/pam_appl)\.h' 'proxy/login/|tests/unit/login/' \
 	'password hashes are known to login alone'
