@@ -43,7 +43,7 @@ static bool dovecot_header(struct uidlist *list, const char *line)
 
 static void note_field(struct uidlist_entry *ret, const char *field)
 {
-	if (*field == 'G' && field[1])
+	if (*field == 'G')
 		ret->guid = field + 1;
 	else if (*field == 'P')
 		ret->uidl = field + 1;
@@ -71,7 +71,7 @@ static bool dovecot_entry(struct uidlist *list, char *line, struct uidlist_entry
 		rest += strspn(rest, " ");
 	}
 	ret->file = rest + (*rest == ':');
-	return *ret->file && !strchr(ret->file, '/');
+	return true;
 }
 
 static bool courier_header(struct uidlist *list, const char *line)
@@ -123,7 +123,7 @@ static bool courier_entry(struct uidlist *list, char *line, struct uidlist_entry
 		return false;
 	*ids++ = '\0';
 	size = strrchr(line, ' ');
-	if (!size || size == line || strchr(line, '/'))
+	if (!size)
 		return false;
 	*size++ = '\0';
 	n = maildir_parse_digits(size, &octets);

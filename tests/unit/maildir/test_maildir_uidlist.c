@@ -123,21 +123,22 @@ static void damaged_lines_are_left_out(void **state)
 				    "3 W5\n"
 				    "4 W5 \n"
 				    "5 :\n"
-				    "6 :sub/1700000001.a\n"
+				    "6 W5\n"
+				    ":1700000001.a\n"
 				    "7 :1700000001.a\0b\n"
 				    "8 W1\0 :1700000001.a\n"
 				    "20 :1700000002.b\n"
 				    "19 :1700000001.a\n"
 				    "30 :1700000003.c:2,\n"
 				    "31 :1700000003.c:2,S\n"
-				    "32 ";
+				    "332 ";
 	static const char end[] = "\n40 :1700000004.d\n41 :1700000001.a";
 	struct world *w = *state;
 	struct buffer text = { 0 };
 
 	buffer_append(&text, start, sizeof start - 1);
 	for (int i = 0; i < 100000; i++) /* longer than any line may be */
-		buffer_append(&text, "W1 ", 3);
+		buffer_append(&text, "444 ", 4);
 	buffer_append(&text, ":1700000001.a", 13);
 	buffer_append(&text, end, sizeof end - 1);
 	put_octets(w, "dovecot-uidlist", buffer_data(&text), buffer_used(&text));
@@ -165,6 +166,8 @@ static void courier_tells_its_unique_ids(void **state)
 		"1700000004.d+e:2, 5 0:0:0\n"
 		"1700000005.f x 5:6:0\n"
 		"1700000005.f 5 6\n"
+		"1700000005.f 5x 5:6:0\n"
+		"1700000005.f  5:6:0\n"
 		"1700000005.f 5 :6:0\n"
 		" 5 6:7:0\n"
 		"1700000005.f\n"
@@ -248,6 +251,9 @@ static void a_file_that_cannot_be_read_is_an_error(void **state)
 	assert_int_equal(mkdir(full(w, "dovecot-uidlist"), 0755), 0);
 	assert_error(legacy(w, w->listing.messages, 1, none), ERR_TEMP, "dovecot-uidlist");
 	assert_int_equal(rmdir(full(w, "dovecot-uidlist")), 0);
+	assert_int_equal(mkfifo(full(w, "dovecot-uidlist"), 0644), 0);
+	assert_error(legacy(w, w->listing.messages, 1, none), ERR_TEMP, "dovecot-uidlist");
+	drop(w, "dovecot-uidlist");
 	put(w, "elsewhere", "3 V9 N99\n5 :1700000001.a\n");
 	assert_int_equal(symlink("elsewhere", full(w, "dovecot-uidlist")), 0);
 	assert_error(legacy(w, w->listing.messages, 1, none), ERR_PERM, "dovecot-uidlist");
