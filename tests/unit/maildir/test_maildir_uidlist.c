@@ -124,7 +124,7 @@ static void damaged_lines_are_left_out(void **state)
 				    "4 W5 \n"
 				    "5 :\n"
 				    "6 W5\n"
-				    ":1700000001.a\n"
+				    ":1700000001.a:2,\n"
 				    "7 :1700000001.a\0b\n"
 				    "8 W1\0 :1700000001.a\n"
 				    "20 :1700000002.b\n"
