@@ -1,77 +1,22 @@
 #include <string.h>
 
 #include "backends/imap/imap.h"
-#include "backends/imap/imap_base64.h"
-#include "proxy/runtime/utf8.h"
-
-static void append_octet(struct buffer *b, char c)
-{
-	buffer_append(b, &c, 1);
-}
-
-static void append_unit(struct buffer *b, uint32_t unit)
-{
-	append_octet(b, (char)(unit >> 8));
-	append_octet(b, (char)unit);
-}
-
-/* A character as UTF-16, high octet first. */
-static void append_utf16(struct buffer *b, uint32_t c)
-{
-	if (c < 0x10000) {
-		append_unit(b, c);
-		return;
-	}
-	append_unit(b, 0xd800 + ((c - 0x10000) >> 10));
-	append_unit(b, 0xdc00 + ((c - 0x10000) & 0x3ff));
-}
-
-static bool is_plain(char c)
-{
-	return c >= ' ' && c <= '~';
-}
-
-static void append_plain(struct buffer *ret, char c)
-{
-	if (c == '"' || c == '\\')
-		append_octet(ret, '\\');
-	append_octet(ret, c);
-	if (c == '&')
-		append_octet(ret, '-');
-}
-
-/* The run of other characters at the start of [*p, end); false when it is no UTF-8. */
-static bool append_encoded(struct buffer *ret, const char **p, const char *end)
-{
-	cleanup(buffer_done) struct buffer units = { 0 };
-
-	while (*p < end && !is_plain(**p)) {
-		uint32_t c;
-		size_t n = utf8_decode(*p, (size_t)(end - *p), &c);
-
-		if (n == 0)
-			return false;
-		append_utf16(&units, c);
-		*p += n;
-	}
-	append_octet(ret, '&');
-	imap_base64(ret, units.data + units.start, buffer_used(&units), IMAP_BASE64_MAILBOX);
-	append_octet(ret, '-');
-	return true;
-}
+#include "backends/mutf7.h"
 
 struct err imap_mailbox_name(struct buffer *ret, const char *name)
 {
-	const char *p = name, *end = name + strlen(name);
+	cleanup(buffer_done) struct buffer encoded = { 0 };
 
-	append_octet(ret, '"');
-	while (p < end) {
-		if (is_plain(*p))
-			append_plain(ret, *p++);
-		else if (!append_encoded(ret, &p, end))
-			return err_make(ERR_PERM, "the name of a folder is no UTF-8");
+	if (!mutf7_append(&encoded, name, strlen(name)))
+		return err_make(
+			ERR_PERM, "the name of a folder is no UTF-8, or has control octets");
+	buffer_append(ret, "\"", 1);
+	for (size_t i = encoded.start; i < encoded.end; i++) {
+		if (encoded.data[i] == '"' || encoded.data[i] == '\\')
+			buffer_append(ret, "\\", 1);
+		buffer_append(ret, &encoded.data[i], 1);
 	}
-	append_octet(ret, '"');
+	buffer_append(ret, "\"", 1);
 	return ok();
 }
 
@@ -164,7 +109,7 @@ fiber_fn struct err imap_select(struct imap *imap, size_t folder)
 	buffer_printf(&text, "SELECT ");
 	if (failed(e = imap_mailbox_name(&text, imap_folder_name(imap, folder))))
 		return e;
-	append_octet(&text, '\0');
+	buffer_append(&text, "", 1);
 	renew_selection(imap->session);
 	imap->stream->news = (struct imap_news){ 0 };
 	e = send_select(imap, buffer_data(&text));
