@@ -17,6 +17,7 @@ static const struct verb {
 	{ "probe", verb_probe, "tries a login against its mail store, step by step" },
 	{ "health", verb_health, "asks whether the running gateway is well" },
 	{ "users", verb_users, "sets, removes and lists the passwords of a users file" },
+	{ "who", verb_who, "lists the live sessions of the running gateway, or closes one" },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -65,9 +65,9 @@ static void figures(const struct page *page, const struct sample *recent)
 	close_figure(out);
 	open_figure(out, "Messages per minute");
 	html_count(out, recent->messages);
-	html_raw(out, "<small>");
+	close_figure(out);
+	open_figure(out, "Mail per minute");
 	html_bytes(out, recent->octets);
-	html_raw(out, "</small>");
 	close_figure(out);
 	open_figure(out, "Login takes");
 	html_time(out, recent->login_median);
@@ -95,6 +95,11 @@ static double failures(const struct sample *s)
 static double sessions(const struct sample *s)
 {
 	return (double)s->sessions;
+}
+
+static double messages(const struct sample *s)
+{
+	return (double)s->messages;
 }
 
 static double octets(const struct sample *s)
@@ -137,9 +142,10 @@ static void plots(struct buffer *out, const struct sample *samples, size_t n)
 	static const struct plot all[] = {
 		{ "Logins", "succeeded", "failed", logins, failures, show_count, true, true },
 		{ "Sessions", "", NULL, sessions, NULL, show_count, false, false },
-		{ "Mail sent", "", NULL, octets, NULL, show_bytes, false, false },
 		{ "Login time", "median", "95\xe2\x80\xaf%", login_median, login_95, html_time,
 			false, false },
+		{ "Messages", "", NULL, messages, NULL, show_count, false, false },
+		{ "Mail sent", "", NULL, octets, NULL, show_bytes, false, false },
 		{ "Retrieval time", "median", "95\xe2\x80\xaf%", retrieval_median, retrieval_95,
 			html_time, false, false },
 	};

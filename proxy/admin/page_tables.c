@@ -122,7 +122,7 @@ static void session_row(const struct page *page, const struct session_view *view
 
 	html_raw(out, "<tr>");
 	text_cell(out, "name", *view->login ? view->login : "\xe2\x80\x93");
-	text_cell(out, "", view->address);
+	text_cell(out, "address", view->address);
 	text_cell(out, "minor", view->tenant);
 	text_cell(out, "minor", view->listener);
 	state_cell(out, view->state == SESSION_OPEN ? "good" : "muted",
@@ -186,7 +186,7 @@ static void refusal_row(const struct page *page, const struct refusal_view *view
 	moment_cell(out, "", view->at, page->now);
 	state_cell(out, "minor muted", refusal_name(view->what));
 	text_cell(out, "name", *view->login ? view->login : "\xe2\x80\x93");
-	text_cell(out, "", view->address);
+	text_cell(out, "address", view->address);
 	text_cell(out, "minor", view->tenant);
 	text_cell(out, "wrap", view->reason);
 	html_raw(out, "</tr>");
@@ -244,7 +244,7 @@ void page_tenants(const struct page *page)
 		{ "Sessions", "num" }, { "Logins", "num" }, { "Failed", "num" },
 		{ "Login, median", "num minor" }, { "95\xe2\x80\xaf%", "num" },
 		{ "Messages", "num minor" }, { "Sent", "num minor" }, { "Removed", "num minor" },
-		{ "Store errors", "num" } };
+		{ "Errors", "num" } };
 	const struct config *config = page->gateway->config;
 	size_t shown = config->n_tenants < ROWS_SHOWN ? config->n_tenants : ROWS_SHOWN;
 
@@ -319,14 +319,14 @@ void page_servers(const struct page *page)
 
 static const char *tls_name(enum tls_mode mode)
 {
-	return mode == TLS_NONE ? "in clear" : mode == TLS_STARTTLS ? "STLS" : "TLS";
+	return mode == TLS_NONE ? "none" : mode == TLS_STARTTLS ? "STLS" : "implicit";
 }
 
 static void addresses_cell(const struct page *page, size_t listener)
 {
 	bool any = false;
 
-	html_raw(page->out, "<td>");
+	html_raw(page->out, "<td class=\"address\">");
 	for (size_t i = 0; i < page->gateway->n_addresses; i++) {
 		if (page->gateway->addresses[i].listener != listener)
 			continue;
@@ -341,7 +341,7 @@ static void addresses_cell(const struct page *page, size_t listener)
 void page_listeners(const struct page *page)
 {
 	static const struct column columns[] = { { "Listener", "" }, { "Address", "" },
-		{ "", "minor" }, { "Sessions", "num" }, { "Connections", "num" },
+		{ "TLS", "minor" }, { "Sessions", "num" }, { "Connections", "num minor" },
 		{ "Refused", "num" }, { "TLS failed", "num minor" } };
 	const struct config *config = page->gateway->config;
 	struct buffer *out = page->out;
@@ -358,7 +358,7 @@ void page_listeners(const struct page *page)
 		addresses_cell(page, i);
 		state_cell(out, "minor muted", tls_name(listener->tls));
 		count_cell(out, "", page->gauges.listeners[stats_listener_place(row)]);
-		count_cell(out, "", stats_listener_get(row, STAT_CONNECTIONS));
+		count_cell(out, "minor", stats_listener_get(row, STAT_CONNECTIONS));
 		alarm_cell(out, "", stats_listener_get(row, STAT_REFUSED_CONNECTIONS));
 		alarm_cell(out, "minor", stats_listener_get(row, STAT_TLS_HANDSHAKE_FAILURES));
 		html_raw(out, "</tr>");

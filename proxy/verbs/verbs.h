@@ -13,5 +13,6 @@ int verb_route(int argc, char **argv);
 int verb_probe(int argc, char **argv);
 int verb_health(int argc, char **argv);
 int verb_users(int argc, char **argv);
+int verb_who(int argc, char **argv);
 
 #endif
