@@ -6,6 +6,7 @@
 
 #include "proxy/pop3/session_state.h"
 #include "proxy/runtime/log.h"
+#include "proxy/runtime/rest.h"
 #include "proxy/runtime/wait.h"
 #include "proxy/service/refusals.h"
 
@@ -104,6 +105,28 @@ fiber_fn static bool session_flush(struct session *s)
 	return !failed(e);
 }
 
+/* A client that lets so much time pass between two commands may let much more pass. */
+#define REST_AFTER 1000 /* ms */
+
+/* The next line within `timer`; a fiber that waits for long gives back what it can. */
+fiber_fn static struct err await_line(
+	struct session *s, size_t max, uint64_t timer, struct line *ret)
+{
+	uint64_t start = runtime_now(), waited;
+	struct err e;
+
+	{
+		deadline(timer < REST_AFTER ? timer : REST_AFTER);
+		e = line_read(s->in, max, ret);
+	}
+	waited = runtime_now() - start;
+	if (e.scope != ERR_TIMEOUT || waited >= timer)
+		return e;
+	runtime_rest();
+	deadline(timer - waited);
+	return line_read(s->in, max, ret);
+}
+
 fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 {
 	uint64_t timer = s->drop ? s->config->timeouts.idle : s->config->timeouts.login;
@@ -114,10 +137,7 @@ fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 			return false;
 		reply_idle(s->out);
 	}
-	{
-		deadline(timer);
-		e = line_read(s->in, max, ret);
-	}
+	e = await_line(s, max, timer, ret);
 	if (!failed(e))
 		return true;
 	if (e.scope == ERR_LIMIT) {
