@@ -71,7 +71,7 @@ struct imap {
 /* Whether the connection is still good. */
 static inline bool imap_alive(const struct imap *imap)
 {
-	return imap->stream && !failed(imap->stream->error);
+	return imap->stream && !failed(imap->stream->link.error);
 }
 
 /* imap_command.c */

@@ -211,7 +211,7 @@ fiber_fn static struct err connect_to(struct imap *imap, const char *server)
 		e = imap_start(imap, stream, server);
 	if (e.scope != ERR_TIMEOUT)
 		return e;
-	e = imap_own_timeout(e, start, settings->connect_timeout, "no connection");
+	e = etpan_own_timeout(e, start, settings->connect_timeout, "no connection");
 	return err_context(e, "%s", server);
 }
 

@@ -70,7 +70,7 @@ bool imap_answer_has(const struct imap *imap, const char *code)
 
 struct err imap_usable(const struct imap *imap)
 {
-	struct err e = imap->stream->error;
+	struct err e = imap->stream->link.error;
 
 	/* The deadline that ended it is not that of this call. */
 	if (e.scope == ERR_TIMEOUT)
@@ -84,13 +84,13 @@ static struct err dead(struct imap *imap, int code)
 	struct imap_stream *s = imap->stream;
 	const char *bye = behind_tag(s->bye);
 
-	if (s->bye[0] && s->error.scope != ERR_CANCELED && s->error.scope != ERR_TIMEOUT)
-		s->error = err_make(scope_of(bye, ERR_TEMP), "%s", bye);
+	if (s->bye[0] && s->link.error.scope != ERR_CANCELED && s->link.error.scope != ERR_TIMEOUT)
+		s->link.error = err_make(scope_of(bye, ERR_TEMP), "%s", bye);
 	else if (code == MAILIMAP_ERROR_PARSE || code == MAILIMAP_ERROR_PROTOCOL)
 		imap_stream_fail(s, err_make(ERR_TEMP, "malformed answer"));
 	else
 		imap_stream_fail(s, err_make(ERR_TEMP, "the answer was given up (%d)", code));
-	return err_context(s->error, "%s", imap->server);
+	return err_context(s->link.error, "%s", imap->server);
 }
 
 /* Whether the last tagged line is "BAD" in answer to our last command. */

@@ -2,40 +2,7 @@
 
 #include <string.h>
 
-#include "proxy/runtime/fatal.h"
-#include "proxy/runtime/wait.h"
-
 #define READ_OCTETS 16384
-/* Long commands and bodies go past this buffer of libetpan's. */
-#define MAILSTREAM_OCTETS 2048
-
-struct err imap_own_timeout(struct err e, uint64_t start, uint64_t limit, const char *what)
-{
-	if (e.scope != ERR_TIMEOUT || runtime_now() - start < limit)
-		return e;
-	return err_make(ERR_TEMP, "%s within %.1f s", what, (double)limit / 1000);
-}
-
-void imap_stream_fail(struct imap_stream *s, struct err e)
-{
-	if (!failed(s->error))
-		s->error = e;
-}
-
-/* Reads at most n octets; an end of the connection is an error here. */
-fiber_fn static struct err read_some(struct imap_stream *s, void *data, size_t n, size_t *ret)
-{
-	uint64_t start = runtime_now();
-	struct err e;
-
-	deadline(s->timeout);
-	e = stream_read(s->stream, data, n, ret);
-	if (!failed(e) && *ret == 0)
-		e = err_make(ERR_PEER, "the server closed the connection");
-	if (e.scope == ERR_PEER)
-		e.scope = ERR_TEMP;
-	return imap_own_timeout(e, start, s->timeout, "no answer");
-}
 
 /* Counts a line against what this answer may take. */
 static struct err spend(struct imap_stream *s, size_t n)
@@ -138,7 +105,7 @@ fiber_fn static struct err pass_long_line(struct imap_stream *s)
 		e = take_piece(s, last ? n : buffer_used(&s->in), first);
 		if (failed(e) || last)
 			return e;
-		e = read_some(s, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &n);
+		e = etpan_link_read(&s->link, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &n);
 		if (failed(e))
 			return e;
 		s->in.end += n;
@@ -165,7 +132,8 @@ fiber_fn static struct err read_line(struct imap_stream *s, size_t *ret)
 		if (s->bye[0])
 			return err_make(ERR_TEMP, "the server closes the connection");
 		seen = used;
-		e = read_some(s, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
+		e = etpan_link_read(
+			&s->link, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
 		if (failed(e))
 			return e;
 		s->in.end += got;
@@ -186,7 +154,8 @@ fiber_fn static struct err skip_literal(struct imap_stream *s)
 		s->literal -= n;
 		if (s->literal == 0)
 			break;
-		e = read_some(s, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
+		e = etpan_link_read(
+			&s->link, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
 		if (failed(e))
 			return e;
 		s->in.end += got;
@@ -230,85 +199,34 @@ fiber_fn static struct err read_literal(struct imap_stream *s, void *data, size_
 	n = n < s->literal ? n : (size_t)s->literal;
 	if (buffer_used(&s->in) > 0)
 		*ret = hand_out(s, data, n, buffer_used(&s->in));
-	else if (failed(e = read_some(s, data, n, ret)))
+	else if (failed(e = etpan_link_read(&s->link, data, n, ret)))
 		return e;
 	s->literal -= *ret;
 	return ok();
 }
 
-fiber_fn static ssize_t low_read(mailstream_low *low, void *data, size_t n)
+/* What libetpan is to have next. */
+fiber_fn static struct err give(struct etpan_link *link, void *data, size_t n, size_t *ret)
 {
-	struct imap_stream *s = low->data;
-	size_t got = 0;
-	struct err e = s->error;
-
-	if (!failed(e) && s->ready == 0 && s->literal > 0) {
-		e = read_literal(s, data, n, &got);
-	} else if (!failed(e) && !failed(e = next_line(s))) {
-		got = hand_out(s, data, n, s->ready);
-		s->ready -= got;
-	}
-	if (failed(e)) {
-		imap_stream_fail(s, e);
-		return -1;
-	}
-	return (ssize_t)got;
-}
-
-fiber_fn static ssize_t low_write(mailstream_low *low, const void *data, size_t n)
-{
-	struct imap_stream *s = low->data;
-	uint64_t start = runtime_now();
+	struct imap_stream *s = (struct imap_stream *)link;
 	struct err e;
 
-	if (failed(s->error))
-		return -1;
-	deadline(s->timeout);
-	e = stream_write(s->stream, data, n);
-	if (!failed(e))
-		return (ssize_t)n;
-	if (e.scope == ERR_PEER)
-		e.scope = ERR_TEMP;
-	imap_stream_fail(s, imap_own_timeout(e, start, s->timeout, "nothing could be sent"));
-	return -1;
+	if (s->ready == 0 && s->literal > 0)
+		return read_literal(s, data, n, ret);
+	if (failed(e = next_line(s)))
+		return e;
+	*ret = hand_out(s, data, n, s->ready);
+	s->ready -= *ret;
+	return ok();
 }
 
-static int low_close(mailstream_low *low)
-{
-	struct imap_stream *s = low->data;
-
-	stream_close(steal(s->stream));
-	imap_stream_fail(s, err_make(ERR_TEMP, "the connection is closed"));
-	return 0;
-}
-
-static int low_get_fd(mailstream_low *low)
-{
-	struct imap_stream *s = low->data;
-
-	return s->stream ? stream_fd(s->stream) : -1;
-}
-
-static void low_free(mailstream_low *low)
-{
-	free(low);
-}
-
-static mailstream_low_driver driver = {
-	.mailstream_read = low_read,
-	.mailstream_write = low_write,
-	.mailstream_close = low_close,
-	.mailstream_get_fd = low_get_fd,
-	.mailstream_free = low_free,
-};
+static const struct etpan_link_ops link_ops = { .give = give, .take = etpan_link_write };
 
 struct imap_stream *imap_stream_new(struct stream *stream, uint64_t timeout)
 {
 	struct imap_stream *s = mem_zalloc(1, sizeof(*s));
 
-	s->stream = stream;
-	s->timeout = timeout;
-	s->error = ok();
+	etpan_link_init(&s->link, stream, timeout, &link_ops);
 	imap_stream_expect(s, IMAP_TEXT_MAX);
 	return s;
 }
@@ -317,19 +235,19 @@ void imap_stream_free(struct imap_stream *s)
 {
 	if (!s)
 		return;
-	stream_close(s->stream);
+	etpan_link_done(&s->link);
 	buffer_done(&s->in);
 	free(s);
 }
 
 mailstream *imap_stream_open(struct imap_stream *s)
 {
-	mailstream_low *low = mailstream_low_new(s, &driver);
-	mailstream *over = low ? mailstream_new(low, MAILSTREAM_OCTETS) : NULL;
+	return etpan_link_open(&s->link);
+}
 
-	if (!over)
-		fatal("out of memory: a mailstream");
-	return over;
+void imap_stream_fail(struct imap_stream *s, struct err e)
+{
+	etpan_link_fail(&s->link, e);
 }
 
 void imap_stream_expect(struct imap_stream *s, uint64_t text_max)
@@ -345,7 +263,7 @@ void imap_stream_expect(struct imap_stream *s, uint64_t text_max)
 
 fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *ret)
 {
-	struct err e = s->error;
+	struct err e = s->link.error;
 
 	if (!failed(e))
 		e = next_line(s);
@@ -358,17 +276,9 @@ fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *re
 fiber_fn struct err imap_stream_starttls(struct imap_stream *s, mailstream *over,
 	struct tls_context *context, const char *server_name)
 {
-	struct err e;
-
-	over->read_buffer_len = 0;
 	buffer_done(&s->in);
 	s->ready = 0;
 	s->literal = 0;
 	s->answer = (struct answer){ 0 };
-	e = stream_tls_connect(s->stream, context, server_name);
-	if (e.scope == ERR_PEER)
-		e.scope = ERR_TEMP;
-	if (failed(e))
-		imap_stream_fail(s, e);
-	return e;
+	return etpan_link_starttls(&s->link, over, context, server_name);
 }

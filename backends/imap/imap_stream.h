@@ -1,25 +1,20 @@
 /*
- * imap_stream - libetpan's transport over a struct stream, with a judge in between.
+ * imap_stream - an IMAP connection as libetpan's transport, with a judge in between.
  *
- * Owns:     the stream, and what was read ahead of it.
+ * Owns:     the link, and what was read ahead of it.
  * How:      answers are read line by line; each is judged (imap_answer.h) before libetpan may have
  *           it, unasked data is dropped, message bodies pass through straight into libetpan's
  *           memory.
- * Suspends: whatever reads or writes, so every call into libetpan that does.
- * Errors:   the first failure is kept and every later call fails with it at once. ERR_TEMP: the
- *           server is gone, was silent for the timeout, or broke the rules. ERR_TIMEOUT and
- *           ERR_CANCELED: the caller's own deadline or end.
+ * Suspends, errors: as etpan_link.
  */
 #ifndef POPGATE_BACKENDS_IMAP_STREAM_H
 #define POPGATE_BACKENDS_IMAP_STREAM_H
 
-#include <libetpan/libetpan.h>
-
+#include "backends/etpan_link.h"
 #include "backends/imap/imap_answer.h"
 #include "backends/imap/imap_news.h"
 #include "backends/imap/imap_quota.h"
 #include "proxy/runtime/mem.h"
-#include "proxy/runtime/stream.h"
 
 /* What libetpan keeps of one answer: its whole text, and an object for each line but FETCH. */
 #define IMAP_TEXT_MAX (16U << 20)
@@ -35,9 +30,7 @@ enum imap_bodies {
 };
 
 struct imap_stream {
-	struct stream *stream;
-	uint64_t timeout; /* of each read and write, milliseconds */
-	struct err error; /* the first failure; ok while the connection is good */
+	struct etpan_link link;
 	struct buffer in; /* what came and was not handed out */
 	size_t ready;     /* octets at its start that libetpan may have */
 	uint64_t literal; /* octets behind those that belong to a literal */
@@ -72,9 +65,5 @@ fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *re
  * (CVE-2011-0411). */
 fiber_fn struct err imap_stream_starttls(struct imap_stream *s, mailstream *over,
 	struct tls_context *context, const char *server_name);
-
-/* e, or ERR_TEMP instead of ERR_TIMEOUT when it was a limit of ours, in force since `start`, that
- * passed and not the caller's deadline. */
-struct err imap_own_timeout(struct err e, uint64_t start, uint64_t limit, const char *what);
 
 #endif

@@ -25,7 +25,7 @@ never() {
 }
 
 only 'ucontext\.h' 'proxy/runtime/fiber\.c' 'contexts are switched in fiber.c alone'
-only 'libetpan/' 'backends/imap/|tests/unit/imap/' 'libetpan is known to backends/imap alone'
+only 'libetpan/' 'backends/(imap/|pop3/|etpan_link)|tests/unit/imap/' 'libetpan is known to backends alone'
 only 'yaml\.h' 'config/' 'YAML is known to config alone'
 only 'sqlite3\.h' 'proxy/maildrop/|tests/unit/maildrop/' 'SQLite is known to the registry alone'
 only 'curl/' 'proxy/runtime/http\.c' 'HTTP is known to one file alone'
