@@ -1,8 +1,10 @@
 /* registry - chooses the store and passes calls on to it. */
 #include "proxy/maildrop/registry.h"
 
+#include <time.h>
+
 /* The first listing of a maildrop of a million messages holds the write lock for seconds. */
-#define BUSY_TIMEOUT 10000
+#define BUSY_TIMEOUT 10000 /* ms */
 
 struct err registry_open(const struct config *config, struct registry **ret)
 {
@@ -24,15 +26,41 @@ void registry_close(struct registry *registry)
 		registry->ops->close(registry);
 }
 
-fiber_fn struct err registry_load(struct registry *registry,
-	const struct registry_maildrop *maildrop, registry_visit *visit, void *arg)
+uint64_t registry_clock(void)
 {
-	return registry->ops->load(registry, maildrop, visit, arg);
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+fiber_fn struct err registry_revision(
+	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret)
+{
+	return registry->ops->revision(registry, maildrop, ret);
+}
+
+fiber_fn struct err registry_load(struct registry *registry,
+	const struct registry_maildrop *maildrop, struct arena *arena, struct registry_record *ret)
+{
+	return registry->ops->load(registry, maildrop, arena, ret);
 }
 
 fiber_fn struct err registry_change(struct registry *registry,
-	const struct registry_maildrop *maildrop, registry_visit *visit, registry_plan *plan,
-	void *arg)
+	const struct registry_maildrop *maildrop, const struct registry_change *change,
+	uint64_t *ret_revision)
 {
-	return registry->ops->change(registry, maildrop, visit, plan, arg);
+	return registry->ops->change(registry, maildrop, change, ret_revision);
+}
+
+fiber_fn struct err registry_next(struct registry *registry, const char *tenant, const char *login,
+	struct arena *arena, struct registry_maildrop *ret)
+{
+	return registry->ops->next(registry, tenant, login, arena, ret);
+}
+
+fiber_fn struct err registry_expire(
+	struct registry *registry, int64_t seen_before, size_t max, size_t *ret_n)
+{
+	return registry->ops->expire(registry, seen_before, max, ret_n);
 }
