@@ -97,7 +97,8 @@ static const char *const statement_texts[SQL_COUNT_] = {
 	[SQL_MESSAGES] = "SELECT uidvalidity, uid, key, unique_id, size, exact, measured, arrival,"
 			 " emailid, fingerprint, missing, hidden"
 			 " FROM message WHERE folder = ? ORDER BY uidvalidity, uid, key",
-	[SQL_ADD_MAILDROP] = "INSERT INTO maildrop (tenant, login) VALUES (?, ?)",
+	[SQL_ADD_MAILDROP] = "INSERT INTO maildrop (tenant, login, next_number)"
+			     " VALUES (?, ?, 0)",
 	[SQL_SET_MAILDROP] =
 		"UPDATE maildrop SET revision = ?2, next_number = max(next_number, ?3),"
 		" flags = ?4, seen = ?5 WHERE id = ?1",
