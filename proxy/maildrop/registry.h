@@ -133,9 +133,10 @@ fiber_fn struct err registry_change(struct registry *registry,
 fiber_fn struct err registry_next(struct registry *registry, const char *tenant, const char *login,
 	struct arena *arena, struct registry_maildrop *ret);
 
-/* Forgets maildrops whose last noted login was before the time given and all of whose unique-ids
- * can be computed anew: no entry with a unique-id of its own, hidden, or measured, no flag. At most
- * max of them in one transaction; *ret_n is how many. */
+/* Forgets maildrops whose last noted login and last change (its revision is a time) were both
+ * before the time given and all of whose unique-ids can be computed anew: no entry with a unique-id
+ * of its own, hidden, or measured, no flag. At most max of them in one transaction; *ret_n is how
+ * many. */
 fiber_fn struct err registry_expire(
 	struct registry *registry, int64_t seen_before, size_t max, size_t *ret_n);
 
