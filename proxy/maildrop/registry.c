@@ -6,13 +6,27 @@
 /* The first listing of a maildrop of a million messages holds the write lock for seconds. */
 #define BUSY_TIMEOUT 10000 /* ms */
 
+/* For a connection, and for a server's next sign of life. */
+#define COMMAND_TIMEOUT 10000 /* ms */
+
+static struct err open_postgresql(const char *uri, struct registry **ret)
+{
+#ifdef POPGATE_POSTGRESQL
+	return registry_postgresql_open(uri, COMMAND_TIMEOUT, ret);
+#else
+	(void)uri;
+	(void)ret;
+	return err_make(ERR_PERM, "this popgate was built without PostgreSQL");
+#endif
+}
+
 struct err registry_open(const struct config *config, struct registry **ret)
 {
 	switch (config->state_kind) {
 	case STATE_SQLITE:
 		return registry_sqlite_open(config->state, BUSY_TIMEOUT, ret);
 	case STATE_POSTGRESQL:
-		return err_make(ERR_PERM, "state: this version has no postgresql store");
+		return open_postgresql(config->state, ret);
 	case STATE_NONE:
 		break;
 	}

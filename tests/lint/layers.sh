@@ -28,6 +28,7 @@ only 'ucontext\.h' 'proxy/runtime/fiber\.c' 'contexts are switched in fiber.c al
 only 'libetpan/' 'backends/imap/|tests/unit/imap/' 'libetpan is known to backends/imap alone'
 only 'yaml\.h' 'config/' 'YAML is known to config alone'
 only 'sqlite3\.h' 'proxy/maildrop/|tests/unit/maildrop/' 'SQLite is known to the registry alone'
+only 'libpq' 'proxy/maildrop/|tests/unit/maildrop/' 'PostgreSQL is known to the registry alone'
 only 'curl/' 'proxy/runtime/http\.c' 'HTTP is known to one file alone'
 only '(jansson|cjose/)' 'proxy/login/oauth|tests/unit/login/' 'JSON and JWT are known to OAuth alone'
 only 'gsasl' 'proxy/login/' 'SASL is known to login alone'

@@ -73,6 +73,8 @@ const struct test_store sqlite_store = {
 	.remove = sqlite_remove,
 	.open = sqlite_open,
 	.sql = sqlite_sql,
+	.count_maildrops = "SELECT count(*) FROM maildrop",
+	.count_folders = "SELECT count(*) FROM folder",
 };
 
 void place_make(void)

@@ -35,6 +35,7 @@ struct test_store {
 	struct err (*open)(const struct place *place, int patience, struct registry **ret);
 	/* Runs SQL behind the registry's back; the first column of the first row, or 0. */
 	int64_t (*sql)(const struct place *place, const char *text);
+	const char *count_maildrops, *count_folders; /* for it */
 };
 
 extern const struct test_store sqlite_store;
