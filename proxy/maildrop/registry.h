@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "config/config.h"
 #include "proxy/runtime/err.h"
@@ -50,6 +51,10 @@ struct registry_maildrop {
 	size_t n_folders;
 };
 
+/* How the key of an entry begins that was adopted and has met no message yet, which no file's name
+ * can; what follows makes it a name of its own. */
+#define ADOPTED_KEY "/"
+
 #define REGISTRY_NO_SIZE    UINT64_MAX
 #define REGISTRY_NUMBER_MAX ((uint64_t)INT64_MAX)
 #define REGISTRY_SIZE_MAX   ((uint64_t)INT64_MAX)
@@ -57,7 +62,7 @@ struct registry_maildrop {
 /* One message as the registry remembers it. Named by folder, uidvalidity, uid and key. Strings are
  * never NULL in what the registry gives. */
 struct registry_entry {
-	const char *key; /* Maildir: base name; adopted and not met yet: ADOPTED_KEY…; IMAP: "" */
+	const char *key; /* Maildir: base name; adopted and not met: ADOPTED_KEY…; IMAP: "" */
 	const char *unique_id; /* as shown to clients; "": computed from uidvalidity and uid */
 	const char *emailid;   /* as in backend_message; "": unknown */
 	uint64_t fingerprint;  /* as in backend_message; 0: unknown */
@@ -70,6 +75,11 @@ struct registry_entry {
 	bool exact;                /* size is what RETR sends */
 	bool hidden;               /* deleted for POP3, still in the store */
 };
+
+static inline bool entry_adopted(const struct registry_entry *entry)
+{
+	return strncmp(entry->key, ADOPTED_KEY, strlen(ADOPTED_KEY)) == 0;
+}
 
 enum registry_flag {
 	/* New messages of IMAP get numbers: a computed unique-id might have been shown before. */
