@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/uidl_format.h"
 #include "config/units.h"
 
 #define MEMBER(s, type, m) .scope = (s), .offset = offsetof(type, m), .size = sizeof(((type *)0)->m)
@@ -52,8 +53,6 @@ static const struct choice oauth2_flows[] = { { "device", OAUTH2_DEVICE },
 	{ "service_account", OAUTH2_SERVICE_ACCOUNT }, { "refresh_token", OAUTH2_REFRESH_TOKEN },
 	{ 0 } };
 static const struct choice login_names[] = { { "login" }, { "user" }, { "domain" }, { 0 } };
-static const struct choice uidl_names[] = { { "uid" }, { "uidvalidity" }, { "filename" },
-	{ "emailid" }, { "guid" }, { 0 } };
 
 const struct key config_keys[] = {
 	{ "hostname", KEY_TEXT, IN_CONFIG(hostname), "localhost", 1, 255,
@@ -250,7 +249,8 @@ const struct key config_keys[] = {
 		.help = "The address that such notices come from; empty: postmaster@hostname." },
 
 	{ "uidl", KEY_SECTION, SCOPE_SHARED, .help = "Unique-ids." },
-	{ "uidl.format", KEY_UIDL_FORMAT, IN_SHARED(uidl.format), "decimal", 1, 200, uidl_names,
+	{ "uidl.format", KEY_UIDL_FORMAT, IN_SHARED(uidl.format), "decimal", 1, 200,
+		uidl_format_names,
 		.flags = KEY_NOT_YET, .help = "decimal, or a template that gives what an older server gave." },
 	{ "uidl.max_changed", KEY_PERCENT, IN_SHARED(uidl.max_changed), "20", 0, 100,
 		.flags = KEY_NOT_YET,

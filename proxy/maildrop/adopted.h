@@ -1,0 +1,33 @@
+/*
+ * adopted - unique-ids taken over from another server, before their messages have been met here.
+ *
+ * They are entries of the registry in the maildrop's first folder: key ADOPTED_KEY and what tells
+ * them apart, uidvalidity and uid 0, the unique-id in legal form, size, fingerprint and arrival as
+ * far as they are known, missing: when they were adopted. The next login matches them to messages
+ * (match.h), which take over the unique-id.
+ */
+#ifndef POPGATE_MAILDROP_ADOPTED_H
+#define POPGATE_MAILDROP_ADOPTED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "proxy/maildrop/registry.h"
+
+/* No base name of a Maildir has a slash. */
+#define ADOPTED_KEY "adopted/"
+
+static inline bool is_adopted(const struct registry_entry *entry)
+{
+	return strncmp(entry->key, ADOPTED_KEY, sizeof(ADOPTED_KEY) - 1) == 0;
+}
+
+/* What the tenant's uidl.adopt_file holds for the login, as entries of folder 0 in the order of a
+ * record's, in arena; now: seconds since 1970. *ret_n 0: there is no file, or nothing of the login
+ * in it. Suspends. ERR_TEMP: the file cannot be read. */
+fiber_fn struct err adopted_entries(const struct tenant *tenant, const char *login, int64_t now,
+	struct arena *arena, struct registry_entry **ret, size_t *ret_n);
+
+#endif
