@@ -9,20 +9,10 @@
 #ifndef POPGATE_MAILDROP_ADOPTED_H
 #define POPGATE_MAILDROP_ADOPTED_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "proxy/maildrop/registry.h"
-
-/* No base name of a Maildir has a slash. */
-#define ADOPTED_KEY "adopted/"
-
-static inline bool is_adopted(const struct registry_entry *entry)
-{
-	return strncmp(entry->key, ADOPTED_KEY, sizeof(ADOPTED_KEY) - 1) == 0;
-}
 
 /* What the tenant's uidl.adopt_file holds for the login, as entries of folder 0 in the order of a
  * record's, in arena; now: seconds since 1970. *ret_n 0: there is no file, or nothing of the login
