@@ -205,7 +205,7 @@ struct config {
 	const char *run_as;
 	uint64_t shutdown_grace;
 	enum state_kind state_kind;
-	const char *state; /* SQLite: the path */
+	const char *state; /* SQLite: the path; PostgreSQL: the URI, which holds no password */
 	const char *tenants_dir;
 	const char *admin_listen;
 	struct {
