@@ -1,9 +1,12 @@
 #include "stores.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -137,6 +140,72 @@ int place_tear_down(void **state)
 	place_remove();
 	runtime_close();
 	return 0;
+}
+
+int processes_set_up(void **state)
+{
+	(void)state;
+	place_make();
+	return 0;
+}
+
+int processes_tear_down(void **state)
+{
+	(void)state;
+	place_remove();
+	return 0;
+}
+
+static void be_child(void (*job)(int out, unsigned arg), int out, unsigned arg, const char *fault)
+{
+	/* A failed assertion must not go on with the parent's tests. */
+	setenv("CMOCKA_TEST_ABORT", "1", 1);
+	(void)signal(SIGABRT, SIG_DFL);
+	if (fault)
+		setenv("POPGATE_FAULT", fault, 1);
+	runtime_init();
+	if (failed(store->open(&place, PATIENCE, &registry)))
+		_exit(1);
+	job(out, arg);
+	registry_close(registry);
+	_exit(0);
+}
+
+void child_start(
+	struct child *child, void (*job)(int out, unsigned arg), unsigned arg, const char *fault)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	child->pid = fork();
+	assert_true(child->pid >= 0);
+	if (child->pid == 0) {
+		close(ends[0]);
+		be_child(job, ends[1], arg, fault);
+	}
+	close(ends[1]);
+	child->out = ends[0];
+}
+
+bool child_report(struct child *child, void *report, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = read(child->out, report, size);
+	while (n < 0 && errno == EINTR);
+	assert_true(n == 0 || n == (ssize_t)size);
+	return n > 0;
+}
+
+int child_end(struct child *child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
+	close(child->out);
+	assert_true(WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == 0));
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
 struct fiber_job {

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -57,6 +58,24 @@ struct registry *open_another(void);
 
 /* Runs job(arg) in a fiber until it is over. The loop must be set up. */
 void in_fiber(void (*job)(void *arg), void *arg);
+
+/* A process beside this one. The parent of such must have no loop and no registry open. */
+struct child {
+	pid_t pid;
+	int out; /* what it reports */
+};
+/* Runs job(out, arg) in a new process with a loop of its own, and a registry on the place's
+ * database in `registry`; then it ends with 0. fault: POPGATE_FAULT, or NULL. */
+void child_start(
+	struct child *child, void (*job)(int out, unsigned arg), unsigned arg, const char *fault);
+/* The next report of that size; false: there is none any more. */
+bool child_report(struct child *child, void *report, size_t size);
+/* Waits for its end; the signal that ended it, or 0. It must not have failed. */
+int child_end(struct child *child);
+/* cmocka setup and teardown for parents: an empty database. */
+int processes_set_up(void **state);
+int processes_tear_down(void **state);
+#define processes_test(f) cmocka_unit_test_setup_teardown(f, processes_set_up, processes_tear_down)
 
 /* The maildrop that most tests use: user of tenant, folders INBOX and Junk. */
 extern const struct registry_maildrop user;
