@@ -108,9 +108,11 @@ static struct err connection_error(const PGconn *pg)
 {
 	cleanup(free_cleanup) char *words = in_one_line(PQerrorMessage(pg));
 	char code[CODE_LENGTH + 1];
+	enum err_scope scope = scope_of(code_within(words, code));
 
-	return err_make(scope_of(code_within(words, code)), "registry postgresql: %s",
-		*words ? words : "the connection broke");
+	if (PQconnectionNeedsPassword(pg))
+		scope = ERR_PERM;
+	return err_make(scope, "registry postgresql: %s", *words ? words : "the connection broke");
 }
 
 struct err postgresql_error(const PGconn *pg, const PGresult *result)

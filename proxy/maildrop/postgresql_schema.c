@@ -4,6 +4,7 @@
 #include "proxy/maildrop/postgresql_attempt.h"
 #include "proxy/maildrop/postgresql_connection.h"
 #include "proxy/maildrop/postgresql_sql.h"
+#include "proxy/runtime/fault.h"
 #include "proxy/runtime/mem.h"
 
 #define UPGRADE_ATTEMPTS 10
@@ -36,9 +37,12 @@ static struct err upgrade_locked(struct attempt *a)
 			   &version)) ||
 		failed(e = check_version(version)))
 		return e;
-	for (; version < postgresql_schema_version; version++)
+	for (; version < postgresql_schema_version; version++) {
+		fault_point("registry.schema");
 		if (failed(e = attempt_run(a, postgresql_schema_steps[version], NULL)))
 			return e;
+	}
+	fault_point("registry.schema.version");
 	return attempt_run(a, set_version, NULL);
 }
 
@@ -52,8 +56,12 @@ static struct err upgrade(struct attempt *a)
 			   NULL)) ||
 		failed(e = attempt_run(a, "BEGIN", NULL)))
 		return e;
-	if (!failed(e = upgrade_locked(a)))
-		return attempt_run(a, "COMMIT", NULL);
+	fault_point("registry.schema.begin");
+	if (failed(e = upgrade_locked(a)))
+		return e;
+	fault_point("registry.schema.commit.before");
+	e = attempt_run(a, "COMMIT", NULL);
+	fault_point("registry.schema.commit.after");
 	return e;
 }
 

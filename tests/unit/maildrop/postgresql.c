@@ -141,9 +141,32 @@ void postgresql_shut_down(void)
 	end(SIGINT);
 }
 
-pid_t postgresql_pid(void)
+/* The server's processes are its children. */
+static void signal_all(int signal)
 {
-	return server.pid;
+	char path[64], line[256];
+	FILE *list;
+
+	kill(server.pid, signal);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", server.pid, server.pid);
+	list = fopen(path, "r");
+	assert_non_null(list);
+	assert_non_null(fgets(line, sizeof(line), list));
+	fclose(list);
+	for (char *p = line; *p && *p != '\n';) {
+		kill((pid_t)strtol(p, &p, 10), signal);
+		p += strspn(p, " ");
+	}
+}
+
+void postgresql_stop_answering(void)
+{
+	signal_all(SIGSTOP);
+}
+
+void postgresql_answer_again(void)
+{
+	signal_all(SIGCONT);
 }
 
 const char *postgresql_folder(void)
@@ -151,14 +174,24 @@ const char *postgresql_folder(void)
 	return server.folder;
 }
 
-static void configure(void)
+static FILE *configuration(const char *name, const char *mode)
 {
 	char path[128];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/postgresql.conf", server.data);
-	file = fopen(path, "a");
+	snprintf(path, sizeof(path), "%s/%s", server.data, name);
+	file = fopen(path, mode);
 	assert_non_null(file);
+	return file;
+}
+
+static void configure(void)
+{
+	FILE *file = configuration("pg_hba.conf", "w");
+
+	fprintf(file, "local all careful scram-sha-256\nlocal all all trust\n");
+	fclose(file);
+	file = configuration("postgresql.conf", "a");
 	fprintf(file,
 		"listen_addresses = ''\nunix_socket_directories = '%s'\n"
 		"fsync = off\nmax_connections = 40\nautovacuum = off\n",
@@ -218,6 +251,7 @@ int64_t postgresql_query(const char *database, const char *sql)
 
 	postgresql_uri(SUPERUSER, database, uri, sizeof(uri));
 	pg = PQconnectdb(uri);
+	PQclear(PQexec(pg, "SET client_min_messages = warning"));
 	result = PQexec(pg, sql);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
 		fail_msg("%s: %s", sql, PQerrorMessage(pg));
@@ -226,23 +260,6 @@ int64_t postgresql_query(const char *database, const char *sql)
 	PQclear(result);
 	PQfinish(pg);
 	return ret;
-}
-
-void postgresql_signal_backends(const char *database, int signal)
-{
-	char uri[256], sql[160];
-	PGconn *pg;
-	PGresult *result;
-
-	postgresql_uri(SUPERUSER, "postgres", uri, sizeof(uri));
-	snprintf(sql, sizeof(sql), "SELECT pid FROM pg_stat_activity WHERE datname = '%s'",
-		database);
-	pg = PQconnectdb(uri);
-	result = PQexec(pg, sql);
-	for (int i = 0; i < PQntuples(result); i++)
-		kill((pid_t)strtol(PQgetvalue(result, i, 0), NULL, 10), signal);
-	PQclear(result);
-	PQfinish(pg);
 }
 
 /* The store. */

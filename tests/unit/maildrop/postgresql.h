@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+#include <libpq-fe.h>
 
 /* Makes the folder and its database cluster, and starts the server. False: PostgreSQL's programs
  * are not installed. */
@@ -22,11 +23,9 @@ void postgresql_stop(void);
 void postgresql_crash(void);
 void postgresql_shut_down(void);
 void postgresql_restart(void);
-/* The server process itself: SIGSTOP does not stop those that serve connections. */
-pid_t postgresql_pid(void);
-
-/* Sends the signal to every process that serves a connection to the database. */
-void postgresql_signal_backends(const char *database, int signal);
+/* Halts all of its processes, which then take connections and say nothing; lets them go on. */
+void postgresql_stop_answering(void);
+void postgresql_answer_again(void);
 
 /* Where the socket is; the port is the default. */
 const char *postgresql_folder(void);
