@@ -64,7 +64,7 @@ struct err attempt_collect(struct attempt *a, PGresult **ret)
 {
 	cleanup(result_cleanup) PGresult *last = NULL;
 	struct err e = ok(), broken;
-	PGresult *result;
+	PGresult *result = NULL;
 
 	for (;;) {
 		if (failed(broken = next_result(a, &result)))

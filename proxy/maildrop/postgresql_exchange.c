@@ -127,7 +127,7 @@ static void take_result(
 /* Reads until the server has said all. Fails when the connection does. */
 fiber_fn static struct err read_results(struct postgresql *connection, struct reading *reading)
 {
-	PGresult *result;
+	PGresult *result = NULL;
 	struct err e;
 
 	while (!reading->over) {
