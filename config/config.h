@@ -206,6 +206,7 @@ struct config {
 	uint64_t shutdown_grace;
 	enum state_kind state_kind;
 	const char *state; /* SQLite: the path; PostgreSQL: the URI, which holds no password */
+	uint64_t state_expire; /* DURATION_NEVER */
 	const char *tenants_dir;
 	const char *admin_listen;
 	struct {

@@ -66,6 +66,10 @@ const struct key config_keys[] = {
 	{ "state", KEY_STATE, IN_CONFIG(state), "sqlite:/var/lib/popgate/state.db",
 		.help = "Where unique-ids are remembered: sqlite:PATH, postgresql://USER@HOST/DATABASE "
 			"(shared by many gateways), or none." },
+	{ "state_expire", KEY_DURATION, IN_CONFIG(state_expire), "never", 7 * DAY, 36500 * DAY,
+		never_words,
+		.help = "Maildrops that nobody logged in to for so long are forgotten, where all of their "
+			"unique-ids can be computed anew." },
 	{ "tenants_dir", KEY_FOLDER, IN_CONFIG(tenants_dir), "", .flags = KEY_HIDDEN,
 		.help = "A folder whose *.yaml files are one tenant each; they come after those of the "
 			"main file, sorted by name." },

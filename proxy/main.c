@@ -16,6 +16,7 @@ static const struct verb {
 	{ "route", verb_route, "says which tenant would serve a login" },
 	{ "probe", verb_probe, "tries a login against its mail store, step by step" },
 	{ "users", verb_users, "sets, removes and lists the passwords of a users file" },
+	{ "state", verb_state, "checks the memory of unique-ids" },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

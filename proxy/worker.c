@@ -7,6 +7,7 @@
 #include "proxy/accept.h"
 #include "proxy/login/sasl.h"
 #include "proxy/maildrop/registry.h"
+#include "proxy/maildrop/registry_expiry.h"
 #include "proxy/pop3/session.h"
 #include "proxy/runtime/fiber.h"
 #include "proxy/runtime/log.h"
@@ -74,6 +75,7 @@ static void close_handles(void)
 	uv_close((uv_handle_t *)&worker.grace, NULL);
 	uv_close((uv_handle_t *)&worker.drain, NULL);
 	uv_close((uv_handle_t *)&worker.retire, NULL);
+	registry_expiry_stop();
 	runtime_run();
 }
 
@@ -120,6 +122,7 @@ int worker_run(const struct worker_setup *setup)
 	};
 	worker.status_fd = setup->status_fd;
 	open_handles();
+	registry_expiry_start(registry, setup->config->state_expire);
 	accept_start(&worker.service, setup->listen, on_stopped);
 	(void)!write(worker.status_fd, "r", 1);
 	runtime_run();

@@ -152,7 +152,7 @@ fiber_fn struct err registry_expire(
 
 /* Verifies the database: the store's own check, then every maildrop's rows (no unique-id twice in
  * one, all of legal form, numbers below the counter, marks without rows). Each trouble is reported
- * as one line; ok also when there were some. */
+ * as one line; ok also when there were some. *ret_maildrops counts on while it runs. */
 typedef void registry_report(const char *text, void *arg);
 fiber_fn struct err registry_check(
 	struct registry *registry, registry_report *report, void *arg, size_t *ret_maildrops);

@@ -12,5 +12,6 @@ int verb_check(int argc, char **argv);
 int verb_route(int argc, char **argv);
 int verb_probe(int argc, char **argv);
 int verb_users(int argc, char **argv);
+int verb_state(int argc, char **argv);
 
 #endif

@@ -1,6 +1,8 @@
 /* The registry as its callers see it, on each kind of store. */
 #include "stores.h"
 
+#include "proxy/maildrop/registry_expiry.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -469,6 +471,48 @@ static void expiry_needs_time_and_turns(void **state)
 	assert_int_equal(expire(1001, 2), 0);
 }
 
+static void call_expiry_run(void *arg)
+{
+	struct expiry *expiry = arg;
+
+	expiry->e = registry_expiry_run(registry, (uint64_t)expiry->before, &expiry->n);
+}
+
+/* In more than one transaction; age is counted from now, by the clock of revisions. */
+static void the_daily_expiry_forgets_all_that_is_old(void **state)
+{
+	struct expiry expiry = { .before = 500 * 1000 };
+	char login[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 250; i++) {
+		snprintf(login, sizeof(login), "user%u", i);
+		write_login(login, i < 249 ? 900 : 1001, 0, imap_entry(1, 1));
+	}
+	fake_clock = 1500 * 1000000u;
+	in_fiber(call_expiry_run, &expiry);
+	assert_ok(expiry.e);
+	assert_int_equal(expiry.n, 0);
+	fake_clock = 1501 * 1000000u;
+	in_fiber(call_expiry_run, &expiry);
+	assert_ok(expiry.e);
+	assert_int_equal(expiry.n, 249);
+	assert_true(is_known("user249"));
+}
+
+static void expiry_does_not_keep_the_loop_running(void **state)
+{
+	(void)state;
+	registry_expiry_stop();
+	registry_expiry_start(NULL, 1000);
+	registry_expiry_start(registry, DURATION_NEVER);
+	registry_expiry_stop();
+	registry_expiry_start(registry, 1000);
+	runtime_run();
+	registry_expiry_stop();
+	runtime_run();
+}
+
 /* registry_check's lines. */
 struct checking {
 	struct buffer lines;
@@ -720,6 +764,8 @@ int main(void)
 		store_test(maildrops_follow_one_another),
 		store_test(what_can_be_computed_anew_expires),
 		store_test(expiry_needs_time_and_turns),
+		store_test(the_daily_expiry_forgets_all_that_is_old),
+		store_test(expiry_does_not_keep_the_loop_running),
 		store_test(sound_registry_passes_the_check),
 		store_test(check_finds_what_is_wrong),
 		store_test(check_does_not_flood),
