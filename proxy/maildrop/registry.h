@@ -127,8 +127,9 @@ uint64_t registry_clock(void);
 fiber_fn struct err registry_revision(
 	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret);
 
-/* The record, of one moment, in arena. folders of the maildrop NULL: all that the registry knows,
- * by name; else exactly those, unknown ones with no mark and no entries. */
+/* The record, of one moment, in arena, which nobody else may use meanwhile. folders of the maildrop
+ * NULL: all that the registry knows, by name; else exactly those, unknown ones with no mark and no
+ * entries. */
 fiber_fn struct err registry_load(struct registry *registry,
 	const struct registry_maildrop *maildrop, struct arena *arena, struct registry_record *ret);
 

@@ -198,25 +198,27 @@ static void check_record(struct check *check)
 }
 
 /* What cannot be read is a trouble too; the maildrops behind it are looked at all the same. */
-fiber_fn static struct err check_maildrop(
-	struct check *check, struct registry *registry, const struct registry_maildrop *maildrop)
+fiber_fn static struct err check_maildrop(struct registry *registry,
+	const struct registry_maildrop *maildrop, registry_report *report_line, void *arg)
 {
 	cleanup(arena_cleanup) struct arena *arena = arena_new();
 	struct registry_record record;
-	struct err e;
+	struct check check = {
+		.report = report_line,
+		.arg = arg,
+		.arena = arena,
+		.maildrop = maildrop,
+		.record = &record,
+	};
+	struct err e = registry_load(registry, maildrop, arena, &record);
 
-	check->arena = arena;
-	check->maildrop = maildrop;
-	check->record = &record;
-	check->n_troubles = 0;
-	e = registry_load(registry, maildrop, arena, &record);
-	if (!failed(e))
-		check_record(check);
-	else if (e.scope == ERR_PERM)
-		report(check, e.detail);
-	else
-		return e;
-	return ok();
+	if (!failed(e)) {
+		check_record(&check);
+	} else if (e.scope == ERR_PERM) {
+		report(&check, e.detail);
+		e = ok();
+	}
+	return e;
 }
 
 fiber_fn struct err registry_check(
@@ -224,7 +226,6 @@ fiber_fn struct err registry_check(
 {
 	cleanup(arena_cleanup) struct arena *here = arena_new(), *before = arena_new();
 	struct registry_maildrop maildrop = { 0 };
-	struct check check = { .report = report_line, .arg = arg };
 	struct err e;
 
 	*ret_maildrops = 0;
@@ -240,7 +241,7 @@ fiber_fn struct err registry_check(
 		e = registry_next(registry, maildrop.tenant, maildrop.login, here, &maildrop);
 		if (failed(e) || !maildrop.tenant)
 			return e;
-		if (failed(e = check_maildrop(&check, registry, &maildrop)))
+		if (failed(e = check_maildrop(registry, &maildrop, report_line, arg)))
 			return e;
 		++*ret_maildrops;
 	}
