@@ -14,10 +14,15 @@
 
 #include "proxy/maildrop/registry.h"
 
-/* What the tenant's uidl.adopt_file holds for the login, as entries of folder 0 in the order of a
- * record's, in arena; now: seconds since 1970. *ret_n 0: there is no file, or nothing of the login
- * in it. Suspends. ERR_TEMP: the file cannot be read. */
+struct adopted {
+	struct registry_entry *entries; /* of folder 0, in the order of a record's */
+	size_t n;
+	uint64_t next; /* the least counter of a record that holds them: their numbers are spent */
+};
+
+/* What the tenant's uidl.adopt_file holds for the login, in arena; now: seconds since 1970. n 0:
+ * there is no file, or nothing of the login in it. Suspends. ERR_TEMP: the file cannot be read. */
 fiber_fn struct err adopted_entries(const struct tenant *tenant, const char *login, int64_t now,
-	struct arena *arena, struct registry_entry **ret, size_t *ret_n);
+	struct arena *arena, struct adopted *ret);
 
 #endif

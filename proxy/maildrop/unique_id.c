@@ -128,7 +128,7 @@ void unique_id_name(struct unique_id *ret, const char *folder, const char *name)
 		hash_name(ret, folder, name);
 }
 
-static bool is_sendable(const char *text)
+bool unique_id_sendable(const char *text)
 {
 	size_t n = 0;
 
@@ -142,7 +142,7 @@ void unique_id_adopted(struct unique_id *ret, const char *text)
 {
 	size_t length = 0;
 
-	if (is_sendable(text) && *text != ESCAPE) {
+	if (unique_id_sendable(text) && *text != ESCAPE) {
 		memcpy(ret->text, text, strlen(text) + 1);
 		return;
 	}

@@ -41,6 +41,9 @@ void unique_id_given(struct unique_id *ret, uint64_t number);
  * too long is "~~" and the SHA-256 in hex instead. Two different ones never give the same text. */
 void unique_id_name(struct unique_id *ret, const char *folder, const char *name);
 
+/* Whether it is 1 to 70 octets in 0x2E-0x7E. */
+bool unique_id_sendable(const char *text);
+
 /* From the text that another server gave, or a template. What is 1 to 70 octets in 0x2E-0x7E and
  * does not begin with "~" stays as it is. Else "~." stands before, and octets outside of that and
  * "~" become "~" and two hex digits; what would get too long is "~~" and the SHA-256 in hex. Two
