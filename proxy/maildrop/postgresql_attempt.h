@@ -17,7 +17,7 @@ struct attempt {
 	PGconn *pg;
 	uint64_t until; /* by attempt_clock() */
 	const atomic_bool *stop;
-	int idle_timeout;           /* ms, for the server */
+	int patience;               /* ms: how long calls will wait for the server */
 	char code[sizeof("XXXXX")]; /* of the last statement that failed; "" none */
 };
 

@@ -24,9 +24,9 @@ static struct err establish(struct attempt *a)
 	return ok();
 }
 
-/* A statement that waits must not wait for longer than its caller, nor hold its locks when the
- * caller is gone without a word. A commit is on disk when it returns: more than that is for the
- * server's administrator to say, but not less. */
+/* A statement that waits must tell so before its caller gives up, who takes silence for an outage;
+ * and it must not hold its locks when the caller is gone without a word. A commit is on disk when
+ * it returns: more than that is for the server's administrator to say, but not less. */
 static struct err set_session_up(struct attempt *a)
 {
 	cleanup(free_cleanup) char *sql =
@@ -36,7 +36,7 @@ static struct err set_session_up(struct attempt *a)
 			   "SET idle_in_transaction_session_timeout = %d;"
 			   "SELECT set_config('synchronous_commit', 'on', false)"
 			   " WHERE current_setting('synchronous_commit') = 'off'",
-			a->idle_timeout / 2, a->idle_timeout / 4 * 3, a->idle_timeout);
+			a->patience / 4 * 3, a->patience / 8 * 7, a->patience);
 
 	return attempt_run(a, sql, NULL);
 }
@@ -103,7 +103,7 @@ static struct err connect_host(struct attempt *a, const struct postgresql_host *
 struct err postgresql_connect(const struct postgresql_target *target, uint64_t timeout,
 	const atomic_bool *stop, PGconn **ret)
 {
-	struct attempt a = { .stop = stop, .idle_timeout = (int)timeout };
+	struct attempt a = { .stop = stop, .patience = (int)timeout };
 	struct err e = ok();
 
 	for (size_t i = 0; i < target->n_hosts; i++) {

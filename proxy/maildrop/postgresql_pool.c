@@ -15,7 +15,10 @@ struct postgresql_pool {
 	uint64_t patience;
 	struct gate gate;
 	struct postgresql *idle[CONNECTIONS]; /* a stack: the last used is the likeliest to work */
-	size_t n_idle;
+	size_t n_idle, n_open;
+	/* Places at the gate that are out of use, since the server gives us no more connections
+	 * than those that we have. */
+	size_t n_closed_places;
 	struct {
 		struct err error; /* ok: the server answers */
 		uint64_t until;   /* not tried again before */
@@ -44,11 +47,13 @@ static struct postgresql *connection_new(struct postgresql_pool *pool, PGconn *p
 	connection->pg = pg;
 	connection->pool = pool;
 	connection->patience = pool->patience;
+	pool->n_open++;
 	return connection;
 }
 
 static void connection_close(struct postgresql *connection)
 {
+	connection->pool->n_open--;
 	fd_wait_free(connection->wait);
 	PQfinish(connection->pg);
 	free(connection);
@@ -117,16 +122,29 @@ fiber_fn static struct err wait_for_turn(struct postgresql_pool *pool)
 	return err_context(e, "registry postgresql");
 }
 
+/* Whoever gets no connection of his own waits for one of the others', while there are such. */
 fiber_fn struct err postgresql_take(struct postgresql_pool *pool, struct postgresql **ret)
 {
-	struct err e = wait_for_turn(pool);
+	struct err e;
 
-	if (failed(e))
-		return e;
-	e = take(pool, ret);
-	if (failed(e))
-		gate_leave(&pool->gate);
+	for (;;) {
+		if (failed(e = wait_for_turn(pool)))
+			return e;
+		e = take(pool, ret);
+		if (!failed(e))
+			return e;
+		if (pool->n_open == 0 || failed(wait_check()))
+			break;
+		pool->n_closed_places++;
+	}
+	gate_leave(&pool->gate);
 	return e;
+}
+
+static void open_places(struct postgresql_pool *pool)
+{
+	for (; pool->n_closed_places > 0; pool->n_closed_places--)
+		gate_leave(&pool->gate);
 }
 
 void postgresql_give(struct postgresql *connection)
@@ -141,8 +159,11 @@ void postgresql_give(struct postgresql *connection)
 				err_make(ERR_TEMP, "registry postgresql: no answer from %s of late",
 					PQhost(connection->pg)));
 		connection_close(connection);
+		open_places(pool);
 	} else {
 		pool->idle[pool->n_idle++] = connection;
+		if (runtime_now() >= pool->outage.until)
+			open_places(pool);
 	}
 	gate_leave(&pool->gate);
 }

@@ -20,8 +20,8 @@
  * Owned by the worker, opened after the fork. Suspends: all but open and close.
  * Errors: ERR_TEMP (locked, full, unreachable) or ERR_PERM (no permission, corrupt, newer schema);
  * ERR_TIMEOUT and ERR_CANCELED while waiting for a turn. After an error nothing was written, save
- * when the connection to a database server broke at the moment of the commit: ERR_TEMP then too,
- * and the revision tells whoever reads again.
+ * when the connection to a database server broke, or was given up, at the moment of the commit: the
+ * revision tells whoever reads again.
  */
 #ifndef POPGATE_MAILDROP_REGISTRY_H
 #define POPGATE_MAILDROP_REGISTRY_H
@@ -187,7 +187,8 @@ struct registry {
 struct err registry_sqlite_open(const char *path, int busy_timeout, struct registry **ret);
 
 /* PostgreSQL and what speaks its protocol: conninfo is a postgresql:// URI. command_timeout: how
- * long (ms) a call waits for the server in all. Open succeeds only when the server answers. */
+ * long (ms) a call waits for a connection, and then for each sign of life of the server. Open
+ * succeeds only when the server answers. */
 struct err registry_postgresql_open(
 	const char *conninfo, uint64_t command_timeout, struct registry **ret);
 

@@ -182,6 +182,37 @@ static void connections_are_used_up(void **state)
 	sql("DROP ROLE lonely");
 }
 
+/* The one connection that the server gives to this role is shared. */
+static void server_gives_no_more_connections(void **state)
+{
+	enum { N = 10, ROUNDS = 3 };
+	static struct attempt a[N];
+	struct registry *other;
+	char uri[256];
+
+	(void)state;
+	sql("CREATE ROLE single LOGIN CONNECTION LIMIT 1; GRANT ALL ON ALL TABLES IN SCHEMA public "
+	    "TO single; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO single");
+	uri_of("single", uri, sizeof(uri));
+	assert_ok(registry_postgresql_open(uri, PATIENCE, &other));
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < N; i++) {
+			a[i] = (struct attempt){ .registry = other,
+				.entry = imap_entry(1, (uint32_t)i) };
+			(void)fiber_spawn("one of many", run_write, &a[i]);
+		}
+		runtime_run();
+		for (int i = 0; i < N; i++)
+			assert_ok(a[i].e);
+		if (round == 1)
+			sql("ALTER ROLE single CONNECTION LIMIT 3");
+		clock_advance(PAUSE);
+	}
+	assert_int_equal(sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'single'"), 3);
+	registry_close(other);
+	sql("DROP OWNED BY single; DROP ROLE single");
+}
+
 static void schema_is_of_a_newer_popgate(void **state)
 {
 	(void)state;
@@ -292,7 +323,7 @@ static void pass_patience(void *arg)
 static void server_is_silent(void **state)
 {
 	enum { N = 6 };
-	struct attempt a[N];
+	static struct attempt a[N];
 
 	(void)state;
 	assert_ok(look_now());
@@ -561,6 +592,7 @@ int main(void)
 		store_test(passwords_come_from_a_file),
 		store_test(role_may_not_make_tables),
 		store_test(connections_are_used_up),
+		store_test(server_gives_no_more_connections),
 		store_test(schema_is_of_a_newer_popgate),
 		store_test(upgrade_goes_on_where_it_broke_off),
 		processes_test(many_make_the_schema_at_once),
