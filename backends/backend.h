@@ -1,9 +1,9 @@
 /*
  * backend - a mail store as the gateway sees it: open, list, fetch, update, close.
  *
- * A backend never sees a session, a reply or the word POP3. All five operations are required; they
- * run in a fiber and may suspend. Errors: ERR_GONE and ERR_MESSAGE speak of one message and leave
- * the backend usable; ERR_AUTH, ERR_IN_USE, ERR_TEMP, ERR_PERM as err.h says; ERR_TIMEOUT and
+ * A backend never sees a session, a reply or the word POP3. All operations but legacy are required;
+ * they run in a fiber and may suspend. Errors: ERR_GONE and ERR_MESSAGE speak of one message and
+ * leave the backend usable; ERR_AUTH, ERR_IN_USE, ERR_TEMP, ERR_PERM as err.h says; ERR_TIMEOUT and
  * ERR_CANCELED when the caller's deadline passed or the fiber was canceled. After ERR_TEMP from
  * fetch or update the store's connection may be dead: later calls then fail with ERR_TEMP at once.
  * Details name the server and its own words, for the log.
@@ -108,6 +108,15 @@ struct backend_update {
 	size_t n_seen;
 };
 
+/* What an earlier server kept beside a message, and what its POP3 unique-id was made of. */
+struct backend_legacy {
+	uint32_t uidvalidity, uid; /* 0: it kept none */
+	const char *guid; /* NULL: none. Where Dovecot gave none of its own: the file's name up to
+			   * its first colon, which then takes its place */
+	const char *uidl; /* the unique-id as it was shown, where that was kept; NULL: it was
+			   * made by the server's own rule */
+};
+
 /* What the store is to be entered with. All NULL: it asks for nothing (Maildir), or is entered by
  * its tenant's master user. */
 struct store_credentials {
@@ -147,6 +156,13 @@ struct backend_ops {
 		enum removal_result *results);
 	/* Ends it (IMAP: LOGOUT without waiting for long). NULL-safe, never fails. */
 	fiber_fn void (*close)(struct backend *backend);
+	/* Optional; NULL: the store knows of no earlier server. What such a one left beside the
+	 * messages (dovecot-uidlist, courierpop3dsizelist), one ret for each; all 0 and NULL where
+	 * it left nothing. Messages are any of the listing, in any order; strings come from mem.
+	 * Reads files whole, so it is nothing for every login. An error when there is such a file
+	 * that cannot be read: going on without it would change unique-ids. */
+	fiber_fn struct err (*legacy)(struct backend *backend, struct arena *mem,
+		const struct backend_message *messages, size_t n, struct backend_legacy *ret);
 };
 
 extern const struct backend_ops imap_backend;

@@ -22,6 +22,8 @@
 
 #define DURATION_NEVER UINT64_MAX /* "never" */
 #define WORKERS_AUTO   0
+/* As admin.socket: admin.sock beside the file of the SQLite registry; without one, none. */
+#define ADMIN_SOCKET_AUTO "auto"
 
 enum tls_mode { TLS_NONE, TLS_STARTTLS, TLS_IMPLICIT };
 enum certificate_login { CERTIFICATE_EMAIL_OR_CN, CERTIFICATE_EMAIL, CERTIFICATE_CN };
@@ -96,6 +98,7 @@ struct auth_settings {
 	unsigned mechanisms; /* those in effect */
 	const char *users_file;
 	const char *pam_service;
+	uint64_t password_cache; /* how long a password that fitted its hash is taken unhashed */
 	const char *keytab_file;
 	struct string_list realms; /* of Kerberos; empty: that of the key */
 	const char *login_domain;  /* of what Kerberos and NTLM prove; "" as proved.h says */
@@ -208,10 +211,13 @@ struct config {
 	const char *state; /* SQLite: the path; PostgreSQL: the URI, which holds no password */
 	uint64_t state_expire; /* DURATION_NEVER */
 	const char *tenants_dir;
+	uint64_t shutdown_delay;
 	const char *admin_listen;
+	const char *admin_socket; /* ADMIN_SOCKET_AUTO, or a path, or "" */
 	struct {
 		enum log_format format;
 		enum log_level level;
+		const char *file; /* "": standard error */
 		struct string_list transcript;
 	} log;
 	struct listener_config *listeners;

@@ -184,6 +184,7 @@ void key_expected(const struct key *key, struct buffer *out)
 		[KEY_ACCOUNT] = "an account of this machine",
 		[KEY_FILE] = "a file that can be read",
 		[KEY_FOLDER] = "a folder that can be read",
+		[KEY_NEW_FILE] = "the path of a file in a folder that is there",
 		[KEY_ADDRESS] =
 			"an address with a port, such as \"127.0.0.1:9110\" or \"[::1]:9110\"",
 		[KEY_URL] = "a URL that begins with https:// (or http://, to a loopback address)",

@@ -63,6 +63,9 @@ const struct key config_keys[] = {
 		.help = "The account to change to once the sockets are bound, when started as root." },
 	{ "shutdown_grace", KEY_DURATION, IN_CONFIG(shutdown_grace), "30s", 0, 7 * DAY,
 		.help = "How long sessions may go on after SIGTERM." },
+	{ "shutdown_delay", KEY_DURATION, IN_CONFIG(shutdown_delay), "0s", 0, HOUR,
+		.help = "How long after SIGTERM connections are still taken while /readyz says no, so "
+			"that load balancers learn of it first." },
 	{ "state", KEY_STATE, IN_CONFIG(state), "sqlite:/var/lib/popgate/state.db",
 		.help = "Where unique-ids are remembered: sqlite:PATH, postgresql://USER@HOST/DATABASE "
 			"(shared by many gateways), or none." },
@@ -76,14 +79,19 @@ const struct key config_keys[] = {
 
 	{ "admin", KEY_SECTION, SCOPE_CONFIG, .help = "The HTTP port for operators." },
 	{ "admin.listen", KEY_ADDRESS, IN_CONFIG(admin_listen), "127.0.0.1:9110",
-		.flags = KEY_NOT_YET_AT_ALL,
 		.help = "Where /metrics, /healthz, /readyz and the status page are; \"\" turns it off." },
+	{ "admin.socket", KEY_NEW_FILE, IN_CONFIG(admin_socket), ADMIN_SOCKET_AUTO,
+		.help = "The same on a socket in the file system, where sessions can be closed, too; "
+			"auto: admin.sock beside the file of state; \"\" turns it off." },
 
-	{ "log", KEY_SECTION, SCOPE_CONFIG, .help = "What is written to standard error." },
+	{ "log", KEY_SECTION, SCOPE_CONFIG, .help = "What is written about sessions and the gateway itself." },
 	{ "log.format", KEY_CHOICE, IN_CONFIG(log.format), "logfmt", .choices = log_formats,
 		.help = "key=value lines, or JSON." },
 	{ "log.level", KEY_CHOICE, IN_CONFIG(log.level), "info", .choices = log_levels,
 		.help = "The least severe lines that are written." },
+	{ "log.file", KEY_NEW_FILE, IN_CONFIG(log.file), "",
+		.help = "The file that lines are appended to, opened anew at SIGUSR1; empty: standard "
+			"error." },
 	{ "log.transcript", KEY_TEXTS, IN_CONFIG(log.transcript), "", .flags = KEY_NOT_YET,
 		.help = "Logins whose sessions are written out in full, secrets masked." },
 
@@ -166,6 +174,9 @@ const struct key config_keys[] = {
 	{ "auth.users_file", KEY_FILE, IN_SHARED(auth.users_file), "",
 		.help = "\"login:hash\" lines, read again when it changes; empty: the IMAP server checks "
 			"the password." },
+	{ "auth.password_cache", KEY_DURATION, IN_SHARED(auth.password_cache), "5m", 0, DAY,
+		.help = "How long a worker takes a password of users_file that fitted its hash without "
+			"computing the hash again; a changed file counts at once. 0s: never." },
 	{ "auth.pam_service", KEY_TEXT, IN_SHARED(auth.pam_service), "", .max = 64,
 		.help = "The PAM service that checks the password." },
 	{ "auth.keytab_file", KEY_FILE, IN_SHARED(auth.keytab_file), "",

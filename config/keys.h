@@ -33,6 +33,7 @@ enum key_type {
 	KEY_ACCOUNT,       /* of the operating system */
 	KEY_FILE,          /* readable; relative to the folder of the configuration file */
 	KEY_FOLDER,        /* likewise */
+	KEY_NEW_FILE,      /* to be made; likewise relative, but for the default, which is a word */
 	KEY_TEMPLATE,      /* choices: the names it may use */
 	KEY_PATH_TEMPLATE, /* likewise; relative to the folder of the configuration file */
 	KEY_UIDL_FORMAT,   /* "decimal" or a template */
@@ -59,9 +60,7 @@ enum key_flags {
 	/* Accepted and without effect in this version: a notice where it differs from its default,
 	 */
 	KEY_NOT_YET = 1 << 1,
-	/* or, since its default says that something is on, wherever it is given and not empty. */
-	KEY_NOT_YET_AT_ALL = 1 << 2,
-	KEY_HIDDEN = 1 << 3, /* not printed as part of the effective configuration */
+	KEY_HIDDEN = 1 << 2, /* not printed as part of the effective configuration */
 };
 
 struct choice {

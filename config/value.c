@@ -142,15 +142,42 @@ static const char *unreadable(const char *path, bool folder)
 	return why;
 }
 
+/* What systemd gives a service by LoadCredential=, in a folder that only the service knows. */
+#define CREDENTIALS "${CREDENTIALS_DIRECTORY}/"
+
 static bool set_path(const struct setting *s, const struct scalar *v)
 {
-	const char *path = resolve(s, v->text);
-	const char *why = *path ? unreadable(path, s->key->type == KEY_FOLDER) : NULL;
+	const char *path = resolve(s, v->text), *why, *folder;
 
 	if (v->length < s->key->min)
 		return refuse_text(s, v);
+	if (strncmp(v->text, CREDENTIALS, strlen(CREDENTIALS)) == 0) {
+		folder = getenv("CREDENTIALS_DIRECTORY");
+		if (!folder)
+			return refuse(s, v->at,
+				"CREDENTIALS_DIRECTORY is not set, as systemd does for a service");
+		path = arena_printf(s->arena, "%s/%s", folder, v->text + strlen(CREDENTIALS));
+	}
+	why = *path ? unreadable(path, s->key->type == KEY_FOLDER) : NULL;
 	if (why)
 		return refuse(s, v->at, "%s cannot be read (%s)", path, why);
+	store_text(s, path);
+	return true;
+}
+
+static bool set_new_path(const struct setting *s, const struct scalar *v)
+{
+	bool word = strcmp(v->text, s->key->standard) == 0;
+	const char *path = word ? v->text : resolve(s, v->text);
+	const char *slash = strrchr(path, '/');
+	const char *folder = !slash ? "."
+			     : slash == path
+				     ? "/"
+				     : arena_strndup(s->arena, path, (size_t)(slash - path));
+	struct stat st;
+
+	if (!word && *path && (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode)))
+		return refuse(s, v->at, "there is no folder %s", folder);
 	store_text(s, path);
 	return true;
 }
@@ -373,6 +400,7 @@ static bool (*const scalar_setters[KEY_TYPE_COUNT_])(
 	[KEY_ACCOUNT] = set_account,
 	[KEY_FILE] = set_path,
 	[KEY_FOLDER] = set_path,
+	[KEY_NEW_FILE] = set_new_path,
 	[KEY_TEMPLATE] = set_template,
 	[KEY_PATH_TEMPLATE] = set_template,
 	[KEY_UIDL_FORMAT] = set_template,

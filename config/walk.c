@@ -208,8 +208,7 @@ static void walk_leaf(
 
 	if (!read_value(l, key, path, node, &value) || !value_set(&setting, &value))
 		return;
-	if (((key->flags & KEY_NOT_YET) && differs(l, key, setting.member)) ||
-		((key->flags & KEY_NOT_YET_AT_ALL) && **(const char **)setting.member))
+	if ((key->flags & KEY_NOT_YET) && differs(l, key, setting.member))
 		report(&l->reports, CONFIG_NOT_YET, value.at, path,
 			"is accepted, but not in effect in this version");
 }

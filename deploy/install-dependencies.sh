@@ -2,23 +2,26 @@
 # Installs the Debian 12 packages that a purpose needs and that are missing; with nothing missing it
 # needs neither root nor a network.
 #
-#   deploy/install-dependencies.sh [build] [test] [demo] [imap] [bench]      default: build
+#   deploy/install-dependencies.sh [build] [package] [test] [demo] [imap] [bench]   default: build
 #
-# build: compile the gateway.  test: all of tests/run.sh.  demo: deploy/quickstart.sh.
+# build: compile the gateway.  package: make a Debian package of it, too.  test: all of tests/run.sh.
+# demo: deploy/quickstart.sh.
 # imap: deploy/quickstart.sh --imap.  bench: the peers of tests/bench/run.sh.
 set -euo pipefail
 
 # shellcheck disable=SC2034 # the groups are used by name
 build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libetpan-dev libyaml-dev
 	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev krb5-multidev
-	libcurl4-gnutls-dev libjansson-dev libcjose-dev libpq-dev)
+	libcurl4-gnutls-dev libjansson-dev libcjose-dev libmicrohttpd-dev libpq-dev libsystemd-dev)
+# shellcheck disable=SC2034
+package=(dpkg-dev file)
 demo=(curl openssl)
 imap=(dovecot-imapd)
 # shellcheck disable=SC2034
-bench=(dovecot-pop3d)
+bench=(dovecot-pop3d nginx-light libnginx-mod-mail)
 # shellcheck disable=SC2034
 test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-ctags shellcheck
-	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git
+	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git systemd
 	python3-jwt python3-cryptography
 	krb5-kdc krb5-admin-server krb5-user python3-gssapi dovecot-gssapi gss-ntlmssp
 	postgresql "${demo[@]}" "${imap[@]}")
@@ -35,12 +38,12 @@ is_installed() {
 wanted=()
 for group in "${@:-build}"; do
 	case $group in
-	build | test | demo | imap | bench)
+	build | package | test | demo | imap | bench)
 		declare -n packages=$group
 		wanted+=("${packages[@]}")
 		;;
 	*)
-		echo "usage: $0 [build] [test] [demo] [imap] [bench]" >&2
+		echo "usage: $0 [build] [package] [test] [demo] [imap] [bench]" >&2
 		exit 2
 		;;
 	esac

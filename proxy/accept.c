@@ -11,6 +11,7 @@
 #include "proxy/runtime/log.h"
 #include "proxy/runtime/wait.h"
 #include "proxy/service/address_text.h"
+#include "proxy/service/refusals.h"
 #include "proxy/service/stats.h"
 
 /* Connections taken per event: the other workers are awake too and get their share. */
@@ -73,6 +74,10 @@ fiber_fn static bool identify(struct arrival *arrival, const struct connection *
 		e = proxy_protocol_read(connection->stream, &header);
 	}
 	if (failed(e)) {
+		refusals_add(&(struct refusal){ .what = REFUSED_CONNECTION,
+			.listener = listener->name,
+			.address = arrival->address,
+			.reason = e.detail });
 		if (e.scope == ERR_PEER)
 			log_info("no proxy header", f_text("listener", listener->name),
 				f_text("address", arrival->address), f_err(e));

@@ -2,14 +2,15 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <fcntl.h>
-
+#include "proxy/orders.h"
 #include "proxy/runtime/log.h"
+#include "proxy/runtime/log_output.h"
 #include "proxy/service/session_table.h"
 #include "proxy/service/stats.h"
 #include "proxy/worker.h"
@@ -48,7 +49,7 @@ static void longer_delay(struct crew *crew)
 
 /* The child keeps nothing of the master's but what it needs. */
 __attribute__((noreturn)) static void child_main(const struct crew *crew,
-	const struct generation *generation, pid_t master, const int ends[2], int private_fd)
+	const struct generation *generation, pid_t master, const int ends[2])
 {
 	struct worker_setup setup = {
 		.config = generation->config,
@@ -56,38 +57,40 @@ __attribute__((noreturn)) static void child_main(const struct crew *crew,
 		.tls = generation->tls,
 		.run_as = &generation->run_as,
 		.master = master,
-		.status_fd = ends[1],
+		.orders_fd = ends[1],
 	};
 
+	log_output_forget();
 	(void)close(ends[0]);
-	(void)close(private_fd);
+	crew->in_child(crew->in_child_arg);
 	for (size_t i = 0; i < crew->n; i++)
-		if (crew->members[i].status_fd >= 0)
-			(void)close(crew->members[i].status_fd);
+		if (crew->members[i].orders_fd >= 0)
+			(void)close(crew->members[i].orders_fd);
 	exit(worker_run(&setup));
 }
 
-static void add_member(struct crew *crew, pid_t pid, unsigned generation, int status_fd)
+static void add_member(struct crew *crew, pid_t pid, unsigned generation, int orders_fd)
 {
 	crew->members = mem_resize(crew->members, crew->n + 1, sizeof(*crew->members));
 	crew->members[crew->n++] = (struct crew_member){
 		.pid = pid,
 		.generation = generation,
-		.status_fd = status_fd,
+		.orders_fd = orders_fd,
+		.accepting = true,
 		.started = crew_now(),
 	};
 	log_debug("worker started", f_int("pid", pid), f_uint("generation", generation));
 }
 
-static bool spawn(struct crew *crew, const struct generation *generation, int private_fd)
+static bool spawn(struct crew *crew, const struct generation *generation)
 {
 	pid_t master = getpid(), pid = -1;
 	int ends[2] = { -1, -1 };
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0)
+	if (orders_open(ends))
 		pid = fork();
 	if (pid == 0)
-		child_main(crew, generation, master, ends, private_fd);
+		child_main(crew, generation, master, ends);
 	if (pid < 0) {
 		log_error("worker cannot be forked", f_text("detail", strerror(errno)));
 		if (ends[0] >= 0)
@@ -107,15 +110,14 @@ static unsigned accepting(const struct crew *crew, unsigned generation)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < crew->n; i++)
-		n += crew->members[i].generation == generation && crew->members[i].status_fd >= 0;
+		n += crew->members[i].generation == generation && crew->members[i].accepting;
 	return n;
 }
 
-void crew_fill(
-	struct crew *crew, const struct generation *generation, unsigned wanted, int private_fd)
+void crew_fill(struct crew *crew, const struct generation *generation, unsigned wanted)
 {
 	for (unsigned n = accepting(crew, generation->number); n < wanted; n++)
-		if (crew_now() < crew->spawn_at || !spawn(crew, generation, private_fd))
+		if (crew_now() < crew->spawn_at || !spawn(crew, generation))
 			return;
 }
 
@@ -127,26 +129,45 @@ uint64_t crew_next_fill(const struct crew *crew, unsigned generation, unsigned w
 void crew_poll_set(const struct crew *crew, struct pollfd *fds)
 {
 	for (size_t i = 0; i < crew->n; i++)
-		fds[i] = (struct pollfd){ .fd = crew->members[i].status_fd, .events = POLLIN };
+		fds[i] = (struct pollfd){ .fd = crew->members[i].orders_fd, .events = POLLIN };
+}
+
+static void stopped(struct crew *crew, struct crew_member *member)
+{
+	if (member->accepting && !member->told)
+		hold_off(crew, CLOSED_DELAY);
+	member->accepting = false;
+}
+
+static void hear(struct crew *crew, struct crew_member *member)
+{
+	struct order order;
+	int fd;
+
+	switch (orders_receive(member->orders_fd, &order, &fd)) {
+	case ORDER_NONE:
+		break;
+	case ORDER_TAKEN:
+		if (fd >= 0)
+			(void)close(fd);
+		if (order.kind == ORDER_SERVING)
+			member->ready = true;
+		if (order.kind == ORDER_STOPPED)
+			stopped(crew, member);
+		break;
+	case ORDER_OVER:
+		stopped(crew, member);
+		(void)close(member->orders_fd);
+		member->orders_fd = -1;
+		break;
+	}
 }
 
 void crew_hear(struct crew *crew, const struct pollfd *fds)
 {
-	for (size_t i = 0; i < crew->n; i++) {
-		struct crew_member *member = &crew->members[i];
-		char octet;
-
-		if (!fds[i].revents || member->status_fd < 0)
-			continue;
-		if (read(member->status_fd, &octet, 1) == 1) {
-			member->ready = true;
-			continue;
-		}
-		(void)close(member->status_fd);
-		member->status_fd = -1;
-		if (!member->told)
-			hold_off(crew, CLOSED_DELAY);
-	}
+	for (size_t i = 0; i < crew->n; i++)
+		if (fds[i].revents && crew->members[i].orders_fd >= 0)
+			hear(crew, &crew->members[i]);
 }
 
 static void log_death(const struct crew_member *member, int status, size_t sessions)
@@ -183,8 +204,8 @@ static void remove_member(struct crew *crew, size_t i, int status)
 		longer_delay(crew);
 	else if (!member->told)
 		crew->delay = 0;
-	if (member->status_fd >= 0)
-		(void)close(member->status_fd);
+	if (member->orders_fd >= 0)
+		(void)close(member->orders_fd);
 	*member = crew->members[--crew->n];
 }
 
@@ -207,7 +228,7 @@ unsigned crew_serving(const struct crew *crew, unsigned generation)
 
 	for (size_t i = 0; i < crew->n; i++)
 		n += crew->members[i].generation == generation && crew->members[i].ready &&
-		     crew->members[i].status_fd >= 0;
+		     crew->members[i].accepting;
 	return n;
 }
 
@@ -216,7 +237,7 @@ unsigned crew_accepting(const struct crew *crew)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < crew->n; i++)
-		n += crew->members[i].status_fd >= 0;
+		n += crew->members[i].accepting;
 	return n;
 }
 
@@ -272,6 +293,28 @@ void crew_drain_oldest(struct crew *crew, size_t most)
 			if (crew->members[i].generation == oldest)
 				drain_member(&crew->members[i]);
 	}
+}
+
+bool crew_close_session(const struct crew *crew, pid_t pid, const char *id)
+{
+	struct order order = { .kind = ORDER_CLOSE };
+
+	(void)snprintf(order.id, sizeof(order.id), "%s", id);
+	for (size_t i = 0; i < crew->n; i++)
+		if (crew->members[i].pid == pid && crew->members[i].orders_fd >= 0)
+			return orders_send(crew->members[i].orders_fd, &order, -1);
+	return false;
+}
+
+void crew_pass_log(const struct crew *crew, int fd)
+{
+	struct order order = { .kind = ORDER_LOG };
+
+	for (size_t i = 0; i < crew->n; i++)
+		if (crew->members[i].orders_fd >= 0 &&
+			!orders_send(crew->members[i].orders_fd, &order, fd))
+			log_error("worker cannot be told", f_int("pid", crew->members[i].pid),
+				f_text("detail", "the log it writes to stays the old one"));
 }
 
 void crew_drain(struct crew *crew)

@@ -2,9 +2,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "proxy/systemd.h"
 
 /* Connections that wait to be accepted; the kernel's somaxconn may be lower. */
 #define BACKLOG 4096
@@ -22,9 +25,107 @@ static bool is_any_v6(const struct listen_address *address)
 		       &((const struct sockaddr_in6 *)&address->address)->sin6_addr);
 }
 
-static size_t count_addresses(const struct config *config)
+static const char *show_address(const struct sockaddr_storage *address, char text[LISTEN_TEXT_MAX])
 {
-	size_t n = 0;
+	const struct sockaddr_in *v4 = (const void *)address;
+	const struct sockaddr_in6 *v6 = (const void *)address;
+	char host[INET6_ADDRSTRLEN];
+
+	if (address->ss_family == AF_INET6)
+		(void)snprintf(text, LISTEN_TEXT_MAX, "[%s]:%u",
+			inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host)),
+			ntohs(v6->sin6_port));
+	else
+		(void)snprintf(text, LISTEN_TEXT_MAX, "%s:%u",
+			inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host)), ntohs(v4->sin_port));
+	return text;
+}
+
+/* The index of the listener with that name, or n_listeners. */
+static size_t listener_named(const struct config *config, const char *name)
+{
+	size_t i = 0;
+
+	while (i < config->n_listeners && strcmp(config->listeners[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+/* A socket of systemd, as it is: who wrote its unit decided what it listens on. */
+static struct err take_socket(
+	const struct config *config, const struct systemd_socket *given, struct listen_socket *ret)
+{
+	struct listen_socket s = { .fd = given->fd, .handed_over = true };
+	int listens = 0, v6_only = 0;
+	socklen_t length = sizeof(listens);
+
+	s.listener = listener_named(config, given->name);
+	s.wanted.length = sizeof(s.wanted.address);
+	if (s.listener == config->n_listeners)
+		return err_make(ERR_INVALID,
+			"systemd hands over a socket named \"%s\": name it after a listener by"
+			" FileDescriptorName= in its unit",
+			given->name);
+	if (getsockopt(s.fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) != 0 || !listens ||
+		getsockname(s.fd, (struct sockaddr *)&s.wanted.address, &s.wanted.length) != 0 ||
+		(s.wanted.address.ss_family != AF_INET && s.wanted.address.ss_family != AF_INET6))
+		return err_make(ERR_INVALID,
+			"listener %s: what systemd hands over is no TCP socket that listens",
+			given->name);
+	length = sizeof(v6_only);
+	(void)getsockopt(s.fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &length);
+	s.v6_only = v6_only;
+	(void)fcntl(s.fd, F_SETFL, fcntl(s.fd, F_GETFL) | O_NONBLOCK);
+	(void)show_address(&s.wanted.address, s.text);
+	*ret = s;
+	return ok();
+}
+
+static struct err take_sockets(const struct config *config, struct listen_set *set)
+{
+	const struct systemd_socket *given;
+	size_t n = systemd_sockets(&given);
+	struct err e = ok();
+
+	for (size_t i = 0; i < n && !failed(e); i++) {
+		e = take_socket(config, &given[i], &set->sockets[set->n]);
+		if (!failed(e))
+			set->n++;
+	}
+	return e;
+}
+
+static bool has_sockets(const struct listen_set *set, size_t listener)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->sockets[i].handed_over && set->sockets[i].listener == listener)
+			return true;
+	return false;
+}
+
+static struct err plan_addresses(
+	const struct config *config, size_t listener, struct listen_set *set)
+{
+	const struct listener_config *l = &config->listeners[listener];
+
+	for (size_t i = 0; i < l->listen.n; i++) {
+		struct listen_socket *s = &set->sockets[set->n++];
+		const char *text = l->listen.items[i];
+
+		s->fd = -1;
+		s->listener = listener;
+		if (!listen_address_parse(text, &s->wanted))
+			return err_make(ERR_INVALID, "listener %s, %s: not an address with a port",
+				l->name, text);
+		(void)snprintf(s->text, sizeof(s->text), "%s", text);
+	}
+	return ok();
+}
+
+static size_t count_sockets(const struct config *config)
+{
+	const struct systemd_socket *given;
+	size_t n = systemd_sockets(&given);
 
 	for (size_t i = 0; i < config->n_listeners; i++)
 		n += config->listeners[i].listen.n;
@@ -34,25 +135,15 @@ static size_t count_addresses(const struct config *config)
 /* Fills in what is wanted, nothing bound yet. */
 static struct err plan(const struct config *config, struct listen_set *set)
 {
-	set->sockets = mem_zalloc(count_addresses(config), sizeof(*set->sockets));
+	struct err e;
+
+	set->sockets = mem_zalloc(count_sockets(config), sizeof(*set->sockets));
 	set->n = 0;
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		const struct listener_config *listener = &config->listeners[i];
-
-		for (size_t j = 0; j < listener->listen.n; j++) {
-			struct listen_socket *s = &set->sockets[set->n++];
-			const char *text = listener->listen.items[j];
-
-			s->fd = -1;
-			s->listener = i;
-			if (!listen_address_parse(text, &s->wanted))
-				return err_make(ERR_INVALID,
-					"listener %s, %s: not an address with a port",
-					listener->name, text);
-			(void)snprintf(s->text, sizeof(s->text), "%s", text);
-		}
-	}
-	return ok();
+	e = take_sockets(config, set);
+	for (size_t i = 0; i < config->n_listeners && !failed(e); i++)
+		if (!has_sockets(set, i))
+			e = plan_addresses(config, i, set);
+	return e;
 }
 
 static void mark_v6_only(struct listen_set *set)
@@ -86,7 +177,8 @@ static const struct listen_socket *same_address(const struct listen_set *old,
 	for (size_t i = 0; old && i < old->n; i++) {
 		const struct listen_socket *s = &old->sockets[i];
 
-		if (s->v6_only == wanted->v6_only && s->wanted.length == wanted->wanted.length &&
+		if (!s->handed_over && s->v6_only == wanted->v6_only &&
+			s->wanted.length == wanted->wanted.length &&
 			memcmp(&s->wanted.address, &wanted->wanted.address, s->wanted.length) ==
 				0 &&
 			!holds(set, s->fd))
@@ -148,24 +240,11 @@ static const char *advice(int error)
 
 static void show_bound(struct listen_socket *s)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} bound = { .v6 = { 0 } };
+	struct sockaddr_storage bound;
 	socklen_t length = sizeof(bound);
-	char host[INET6_ADDRSTRLEN];
 
-	if (getsockname(s->fd, &bound.any, &length) != 0)
-		return;
-	if (bound.any.sa_family == AF_INET6)
-		(void)snprintf(s->text, sizeof(s->text), "[%s]:%u",
-			inet_ntop(AF_INET6, &bound.v6.sin6_addr, host, sizeof(host)),
-			ntohs(bound.v6.sin6_port));
-	else
-		(void)snprintf(s->text, sizeof(s->text), "%s:%u",
-			inet_ntop(AF_INET, &bound.v4.sin_addr, host, sizeof(host)),
-			ntohs(bound.v4.sin_port));
+	if (getsockname(s->fd, (struct sockaddr *)&bound, &length) == 0)
+		(void)show_address(&bound, s->text);
 }
 
 static struct err bind_one(const struct listener_config *listener, struct listen_socket *s)
@@ -194,8 +273,11 @@ struct err listen_open(
 		mark_v6_only(&set);
 	for (size_t i = 0; i < set.n && !failed(e); i++) {
 		struct listen_socket *s = &set.sockets[i];
-		const struct listen_socket *kept = same_address(old, &set, s);
+		const struct listen_socket *kept;
 
+		if (s->handed_over)
+			continue;
+		kept = same_address(old, &set, s);
 		if (kept) {
 			s->fd = kept->fd;
 			memcpy(s->text, kept->text, sizeof(s->text));

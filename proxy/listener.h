@@ -5,9 +5,12 @@
  * Owns:     the descriptors. Sockets are non-blocking, close-on-exec, and listening.
  * Dual:     "[::]:110" and "*:110" serve IPv4 too, unless another address of the configuration is
  *           IPv4 with the same port; where the kernel has no IPv6 they become 0.0.0.0.
+ * Handed over: sockets that systemd holds and gives (LISTEN_FDS) are used, as they are, by the
+ *           listener whose name they bear, instead of the addresses that it names.
  * Reload:   a socket whose address stays is kept, with what waits in its queue. What cannot be
  *           bound while the old sockets still listen (an address that overlaps one of them) needs a
  *           restart.
+ *           Those handed over stay.
  * Errors:   ERR_INVALID; the detail names listener, address, reason and what to do.
  */
 #ifndef POPGATE_LISTENER_H
@@ -27,6 +30,7 @@ struct listen_socket {
 	size_t listener;              /* index into config->listeners */
 	struct listen_address wanted; /* as configured */
 	bool v6_only;
+	bool handed_over;
 	char text[LISTEN_TEXT_MAX]; /* as bound: with the real port */
 };
 

@@ -15,8 +15,10 @@ static const struct verb {
 	{ "check", verb_check, "checks the configuration and shows what is in effect" },
 	{ "route", verb_route, "says which tenant would serve a login" },
 	{ "probe", verb_probe, "tries a login against its mail store, step by step" },
+	{ "health", verb_health, "asks whether the running gateway is well" },
 	{ "users", verb_users, "sets, removes and lists the passwords of a users file" },
 	{ "state", verb_state, "checks the memory of unique-ids" },
+	{ "who", verb_who, "lists the live sessions of the running gateway, or closes one" },
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))

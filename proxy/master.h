@@ -4,8 +4,9 @@
  * that it may fork at any time. It stays who it was started as, to be able to reload.
  *
  * SIGHUP: load the file anew; if it is good, new workers serve and the old ones let their sessions
- * finish; if it is bad, say why and change nothing. SIGTERM, SIGINT: drain for shutdown_grace and
- * end; the second one ends at once. SIGUSR1: reserved, ignored.
+ * finish; if it is bad, say why and change nothing. SIGTERM, SIGINT: not ready any more; after
+ * shutdown_delay drain for shutdown_grace and end; the second one ends at once. SIGUSR1: open
+ * log.file anew, here and in all workers.
  * A reload cannot raise limits.sessions beyond twice what it was at the start, nor workers beyond
  * eight times; the log says so. Where many reloads leave many workers whose sessions go on, the
  * oldest are drained.

@@ -25,9 +25,7 @@ struct worker_setup {
 	struct tls_context **tls; /* per listener; NULL where it has no TLS */
 	const struct run_as *run_as;
 	pid_t master;
-	/* The worker's end of a pipe: it writes one octet when it serves and closes it when it
-	 * accepts no more. */
-	int status_fd;
+	int orders_fd; /* the worker's end, see orders.h */
 };
 
 /* Runs in the child, with all signals blocked, until the worker ends; returns its exit status. */

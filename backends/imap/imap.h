@@ -25,6 +25,10 @@ enum imap_capability {
 	IMAP_AUTH_GSSAPI = 1 << 8,
 	IMAP_AUTH_XOAUTH2 = 1 << 9,
 	IMAP_AUTH_OAUTHBEARER = 1 << 10,
+	IMAP_QRESYNC = 1 << 11,
+	IMAP_ESEARCH = 1 << 12,
+	IMAP_OBJECTID = 1 << 13,
+	IMAP_X_GM_EXT_1 = 1 << 14,
 };
 
 /* What a command was for: what a NO without a code that we know means. */
@@ -42,6 +46,7 @@ enum imap_step {
 struct imap_consumer {
 	/* A piece of a message body; false gives up, and the connection with it. May suspend. */
 	fiber_fn bool (*body)(struct imap_consumer *consumer, const char *data, size_t n);
+	enum imap_bodies bodies; /* how many are expected */
 	/* A whole FETCH answer, bodies left out. */
 	void (*attributes)(struct imap_consumer *consumer, const struct mailimap_msg_att *att);
 };
@@ -57,7 +62,9 @@ struct imap {
 	unsigned capabilities; /* of enum imap_capability */
 	struct imap_consumer *consumer;
 	size_t folder;                          /* the one that is selected */
+	bool resync_tried;                      /* whether ENABLE QRESYNC was sent */
 	uint32_t uidvalidity, uidnext, exists;  /* of it, at its SELECT */
+	uint64_t highestmodseq;                 /* the same; 0: it keeps no mod-sequences */
 	const struct backend_message *messages; /* the listing; NULL before */
 };
 

@@ -5,14 +5,7 @@
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static char digit(uint32_t value, enum imap_base64_form form)
-{
-	if (value == 63 && form == IMAP_BASE64_MAILBOX)
-		return ',';
-	return digits[value];
-}
-
-void imap_base64(struct buffer *ret, const char *data, size_t n, enum imap_base64_form form)
+void imap_base64(struct buffer *ret, const char *data, size_t n)
 {
 	char *to = buffer_reserve(ret, imap_base64_size(n));
 	char *start = to;
@@ -25,12 +18,8 @@ void imap_base64(struct buffer *ret, const char *data, size_t n, enum imap_base6
 			group |= (uint32_t)(unsigned char)data[i + 1] << 8;
 		if (have > 2)
 			group |= (unsigned char)data[i + 2];
-		for (size_t j = 0; j < 4; j++) {
-			if (j <= have)
-				*to++ = digit(group >> (18 - 6 * j) & 63, form);
-			else if (form == IMAP_BASE64_SASL)
-				*to++ = '=';
-		}
+		for (size_t j = 0; j < 4; j++)
+			*to++ = j <= have ? digits[group >> (18 - 6 * j) & 63] : '=';
 	}
 	ret->end += (size_t)(to - start);
 }

@@ -1,5 +1,5 @@
 /*
- * imap_base64 - base64 in the two forms that IMAP has. Pure.
+ * imap_base64 - base64 as SASL has it (RFC 4648 section 4). Pure.
  */
 #ifndef POPGATE_BACKENDS_IMAP_BASE64_H
 #define POPGATE_BACKENDS_IMAP_BASE64_H
@@ -7,11 +7,6 @@
 #include <stdbool.h>
 
 #include "proxy/runtime/mem.h"
-
-enum imap_base64_form {
-	IMAP_BASE64_SASL,    /* RFC 4648 section 4 */
-	IMAP_BASE64_MAILBOX, /* "," for "/", no padding: RFC 3501 section 5.1.3 */
-};
 
 /* How many octets it appends at most. */
 static inline size_t imap_base64_size(size_t n)
@@ -21,9 +16,9 @@ static inline size_t imap_base64_size(size_t n)
 
 /* Appends n octets encoded. Makes room once, so that a buffer of secrets leaves no copy behind when
  * imap_base64_size(n) was reserved before. */
-void imap_base64(struct buffer *ret, const char *data, size_t n, enum imap_base64_form form);
+void imap_base64(struct buffer *ret, const char *data, size_t n);
 
-/* Appends what text holds in the SASL form. false when it is not exactly that. */
+/* Appends what text holds. false when it is not exactly that. */
 bool imap_base64_decode(struct buffer *ret, const char *text);
 
 #endif

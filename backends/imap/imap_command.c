@@ -123,11 +123,11 @@ fiber_fn struct err imap_fetch_into(
 	if (failed(e))
 		return e;
 	imap->stream->text_left = text_max;
-	imap->stream->body_wanted = consumer->body != NULL;
+	imap->stream->bodies_wanted = consumer->bodies;
 	imap->consumer = consumer;
 	e = imap_finish(imap, IMAP_STEP_MESSAGE);
 	imap->consumer = NULL;
-	imap->stream->body_wanted = false;
+	imap->stream->bodies_wanted = IMAP_BODIES_NONE;
 	return e;
 }
 
@@ -157,6 +157,10 @@ static unsigned capability_bit(const struct mailimap_capability *capability)
 		{ "UIDPLUS", IMAP_UIDPLUS },
 		{ "MOVE", IMAP_MOVE },
 		{ "QUOTA", IMAP_QUOTA },
+		{ "QRESYNC", IMAP_QRESYNC },
+		{ "ESEARCH", IMAP_ESEARCH },
+		{ "OBJECTID", IMAP_OBJECTID },
+		{ "X-GM-EXT-1", IMAP_X_GM_EXT_1 },
 	};
 	const char *name = capability->cap_data.cap_name;
 

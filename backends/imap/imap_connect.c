@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "backends/imap/imap.h"
+#include "backends/server_health.h"
 #include "proxy/runtime/fatal.h"
 #include "proxy/runtime/wait.h"
 
@@ -219,16 +220,22 @@ fiber_fn static bool connect_among(struct imap *imap, uint64_t which, struct err
 {
 	const struct string_list *servers = &imap->settings->servers;
 	uint16_t port = imap->settings->port;
+	uint64_t start;
 
 	for (size_t i = 0; i < servers->n && i < 64; i++) {
 		if (!(which >> i & 1))
 			continue;
+		start = uv_hrtime();
 		*e = connect_to(imap, servers->items[i]);
-		if (!failed(*e))
+		if (!failed(*e)) {
 			forgive(servers->items[i], port);
+			server_health_connected(
+				servers->items[i], port, (uv_hrtime() - start) / 1000000);
+		}
 		if (!failed(*e) || e->scope == ERR_CANCELED || e->scope == ERR_TIMEOUT)
 			return true;
 		avoid(servers->items[i], port);
+		server_health_failed(servers->items[i], port, AVOID_MS);
 	}
 	return false;
 }

@@ -80,7 +80,9 @@ fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const 
 	char command[96];
 	struct err e;
 
-	d->consumer = (struct imap_consumer){ .body = on_piece, .attributes = on_delivered };
+	d->consumer = (struct imap_consumer){
+		.body = on_piece, .bodies = IMAP_BODIES_ONE, .attributes = on_delivered
+	};
 	d->octets = 0;
 	d->complete = d->nil = d->wrong = false;
 	d->error = ok();

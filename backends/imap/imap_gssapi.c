@@ -18,7 +18,7 @@ fiber_fn static struct err send_line(struct imap *imap, const struct buffer *oct
 {
 	cleanup(buffer_done) struct buffer line = { 0 };
 
-	imap_base64(&line, buffer_data(octets), buffer_used(octets), IMAP_BASE64_SASL);
+	imap_base64(&line, buffer_data(octets), buffer_used(octets));
 	buffer_append(&line, "\r\n", 2);
 	return imap_send(imap, buffer_data(&line), buffer_used(&line));
 }

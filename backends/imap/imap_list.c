@@ -1,194 +1,113 @@
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "backends/imap/imap.h"
+#include "backends/imap/imap_delta.h"
+#include "backends/imap/imap_ground.h"
 
-/* libetpan keeps the text of an answer until its end, some 110 octets a message, so a large mailbox
- * is listed in parts. */
-#define PART_MESSAGES 50000
-/* A part spans more UIDs where they are sparse, but never more than this many messages. */
-#define PART_SPAN_MAX  (8 * PART_MESSAGES)
-#define PART_TEXT_MAX  (128U << 20)
-#define MESSAGES_MAX   20000000U /* of one folder: more is no mailbox but an attack */
-#define FIRST_MESSAGES 64
-
-struct lister {
-	struct imap_consumer consumer; /* first */
-	struct backend_message *messages;
-	size_t n, room;
-	size_t first; /* where the folder starts that is being listed */
-	uint16_t folder;
-	uint32_t uidvalidity;
-	uint32_t from, to; /* UIDs asked for */
-	struct err error;
-};
-
-/* Seconds since 1970; 0 when the date cannot be one. */
-static int64_t arrival_of(const struct mailimap_date_time *date)
+/* Drops what came since the SELECT. false: there are messages from UIDNEXT on that were there
+ * then, so that UIDNEXT is nothing to build on. */
+static bool drop_late(struct lister *l)
 {
-	struct tm tm = { 0 };
-	int zone;
-	time_t t;
+	const struct imap *imap = l->imap;
+	const struct backend_message *m = lister_messages(l);
+	size_t n = lister_count(l);
 
-	if (!date || date->dt_year < 1970 || date->dt_year > 9999 || date->dt_month < 1 ||
-		date->dt_month > 12 || abs(date->dt_zone) > 2400)
-		return 0;
-	tm.tm_year = date->dt_year - 1900;
-	tm.tm_mon = date->dt_month - 1;
-	tm.tm_mday = date->dt_day & 31;
-	tm.tm_hour = date->dt_hour & 31;
-	tm.tm_min = date->dt_min & 63;
-	tm.tm_sec = date->dt_sec & 63;
-	zone = date->dt_zone / 100 * 3600 + date->dt_zone % 100 * 60;
-	t = timegm(&tm) - zone;
-	return t > 0 ? t : 0;
+	while (n > 0 && m[n - 1].uid >= imap->uidnext)
+		n--;
+	if (n < lister_count(l) && n + imap->stream->news.expunged < imap->exists)
+		return false;
+	l->n = l->first + n;
+	return true;
 }
 
-static void take_flags(struct backend_message *m, const struct mailimap_msg_att_dynamic *dynamic)
+/* *ret_sound: a later listing can build on this one. */
+fiber_fn static struct err list_from_scratch(struct lister *l, bool *ret_sound)
 {
-	clistiter *i = dynamic->att_list ? clist_begin(dynamic->att_list) : NULL;
+	const struct imap *imap = l->imap;
+	struct err e;
 
-	for (; i; i = clist_next(i)) {
-		const struct mailimap_flag_fetch *flag = clist_content(i);
-
-		if (flag->fl_type != MAILIMAP_FLAG_FETCH_OTHER || !flag->fl_flag)
-			continue;
-		m->seen |= flag->fl_flag->fl_type == MAILIMAP_FLAG_SEEN;
-	}
-}
-
-/* The attributes of one answer; true when it tells UID and size, so is not just news of flags. */
-static bool take_attributes(struct backend_message *m, const struct mailimap_msg_att *att)
-{
-	bool has_uid = false, has_size = false;
-
-	for (clistiter *i = clist_begin(att->att_list); i; i = clist_next(i)) {
-		const struct mailimap_msg_att_item *item = clist_content(i);
-		const struct mailimap_msg_att_static *fixed = item->att_data.att_static;
-
-		if (item->att_type == MAILIMAP_MSG_ATT_ITEM_DYNAMIC && item->att_data.att_dyn)
-			take_flags(m, item->att_data.att_dyn);
-		if (item->att_type != MAILIMAP_MSG_ATT_ITEM_STATIC || !fixed)
-			continue;
-		if (fixed->att_type == MAILIMAP_MSG_ATT_UID) {
-			m->uid = fixed->att_data.att_uid;
-			has_uid = true;
-		} else if (fixed->att_type == MAILIMAP_MSG_ATT_RFC822_SIZE) {
-			m->size = fixed->att_data.att_rfc822_size;
-			has_size = true;
-		} else if (fixed->att_type == MAILIMAP_MSG_ATT_INTERNALDATE) {
-			m->arrival = arrival_of(fixed->att_data.att_internal_date);
-		}
-	}
-	return has_uid && has_size;
-}
-
-static void on_listed(struct imap_consumer *consumer, const struct mailimap_msg_att *att)
-{
-	struct lister *l = (struct lister *)consumer;
-	struct backend_message m = {
-		.folder = l->folder, .uidvalidity = l->uidvalidity, .exact = true
-	};
-
-	if (failed(l->error) || !take_attributes(&m, att))
-		return;
-	if (m.uid == 0)
-		l->error = err_make(ERR_TEMP, "a message with UID 0");
-	else if (l->n - l->first >= MESSAGES_MAX)
-		l->error = err_make(ERR_TEMP, "more than %u messages", MESSAGES_MAX);
-	if (failed(l->error) || m.uid < l->from || m.uid > l->to)
-		return;
-	if (l->n == l->room) {
-		l->room = l->room ? l->room + l->room / 2 : FIRST_MESSAGES;
-		l->messages = mem_resize(l->messages, l->room, sizeof(*l->messages));
-	}
-	l->messages[l->n++] = m;
-}
-
-static int by_uid(const void *a, const void *b)
-{
-	const struct backend_message *x = a, *y = b;
-
-	return (x->uid > y->uid) - (x->uid < y->uid);
-}
-
-/* Brings the folder just listed into the order of its UIDs, which servers need not keep. */
-static struct err settle(struct lister *l)
-{
-	struct backend_message *m;
-	size_t n = l->n - l->first, i = 1;
-
-	if (n < 2)
+	*ret_sound = imap->uidnext > 0;
+	if (imap->exists == 0)
 		return ok();
-	m = l->messages + l->first;
-	while (i < n && m[i - 1].uid < m[i].uid)
-		i++;
-	if (i >= n)
-		return ok();
-	qsort(m, n, sizeof(*m), by_uid);
-	for (i = 1; i < n; i++)
-		if (m[i - 1].uid == m[i].uid)
-			return err_make(ERR_TEMP, "two messages with UID %u", m[i].uid);
+	e = lister_fetch(l, 1, UINT32_MAX, imap->exists);
+	if (failed(e) || failed(e = lister_sort(l)))
+		return e;
+	if (*ret_sound)
+		*ret_sound = drop_late(l);
 	return ok();
 }
 
-fiber_fn static struct err list_part(struct imap *imap, struct lister *l)
+/* Lists the folder by what changed, where that can be told; else from scratch. */
+fiber_fn static struct err list_on_ground(struct lister *l, const struct imap_ground *ground,
+	struct backend_folder *ret, bool *ret_sound)
 {
-	char to[16] = "*";
-	char command[96];
-	struct err e;
+	bool done = false;
+	struct err e = ok();
 
-	if (l->to != UINT32_MAX)
-		(void)snprintf(to, sizeof(to), "%u", l->to);
-	(void)snprintf(command, sizeof(command),
-		"UID FETCH %u:%s (UID RFC822.SIZE INTERNALDATE FLAGS)", l->from, to);
-	e = imap_fetch_into(imap, &l->consumer, PART_TEXT_MAX, command);
-	if (e.scope == ERR_MESSAGE)
-		e.scope = ERR_TEMP;
-	return failed(e) ? e : err_context(l->error, "%s", imap->server);
-}
-
-/* How many UIDs one part spans, from how densely they lie. */
-static uint32_t part_span(const struct imap *imap)
-{
-	uint64_t span = (uint64_t)imap->uidnext * PART_MESSAGES / imap->exists;
-
-	if (span < PART_MESSAGES)
-		return PART_MESSAGES;
-	return span > PART_SPAN_MAX ? PART_SPAN_MAX : (uint32_t)span;
-}
-
-/* Lists from l->from to the last UID that there was at the SELECT. */
-fiber_fn static struct err list_in_parts(struct imap *imap, struct lister *l)
-{
-	uint32_t span = part_span(imap), last = imap->uidnext - 1;
-	struct err e;
-
-	for (;;) {
-		l->to = last - l->from >= span ? l->from + span - 1 : last;
-		e = list_part(imap, l);
-		if (failed(e) || l->to == last)
-			return e;
-		l->from = l->to + 1;
+	if (ground->firm && l->imap->uidnext > 0) {
+		lister_append(l, ground->messages, ground->n);
+		e = imap_delta(l, &ground->mark, &done);
 	}
+	*ret_sound = done;
+	if (failed(e) || done)
+		return e;
+	l->n = l->first;
+	if (failed(e = list_from_scratch(l, ret_sound)))
+		return e;
+	ret->renumbered = !imap_ground_compare(ground, l);
+	return ok();
 }
 
-fiber_fn static struct err list_folder(struct imap *imap, struct lister *l)
+/* What the lister has of the folder is its listing. */
+static void conclude(const struct lister *l, bool sound, struct backend_folder *ret)
 {
+	const struct imap *imap = l->imap;
+	struct imap_mark mark = { .uidvalidity = imap->uidvalidity,
+		.uidnext = imap->uidnext,
+		.exists = lister_count(l),
+		.modseq = imap->highestmodseq };
+
+	ret->n = lister_count(l);
+	ret->uidvalidity = imap->uidvalidity;
+	ret->uidnext = sound ? imap->uidnext : 0;
+	if (sound)
+		ret->mark = imap_mark_write(&mark, l->mem);
+}
+
+/* What was known is its listing. */
+static void keep(struct lister *l, const struct imap_ground *ground, struct backend_folder *ret)
+{
+	*ret = (struct backend_folder){ .mark = imap_mark_write(&ground->mark, l->mem),
+		.first = l->first,
+		.n = ground->n,
+		.uidvalidity = ground->mark.uidvalidity,
+		.uidnext = ground->mark.uidnext,
+		.unchanged = true };
+	if (imap_folder_count(l->imap) == 1 && !ground->own)
+		l->whole = ground->messages;
+	else
+		lister_append(l, ground->messages, ground->n);
+}
+
+/* Lists the folder that is selected. */
+fiber_fn static struct err list_folder(
+	struct lister *l, const struct backend_known *known, struct backend_folder *ret)
+{
+	cleanup(imap_ground_done) struct imap_ground ground;
+	bool sound = true, based = imap_ground_lay(&ground, l, known);
 	struct err e;
 
-	l->first = l->n;
-	l->uidvalidity = imap->uidvalidity;
-	l->from = 1;
-	l->to = UINT32_MAX;
-	if (imap->exists == 0)
+	ret->renumbered = based && imap_ground_is_renumbered(&ground, l->imap);
+	if (based && !ret->renumbered && imap_ground_is_unchanged(&ground, l->imap)) {
+		keep(l, &ground, ret);
 		return ok();
-	if (imap->exists <= PART_MESSAGES || imap->uidnext <= 1)
-		e = list_part(imap, l);
+	}
+	if (based && !ret->renumbered)
+		e = list_on_ground(l, &ground, ret, &sound);
 	else
-		e = list_in_parts(imap, l);
-	return failed(e) ? e : settle(l);
+		e = list_from_scratch(l, &sound);
+	if (!failed(e))
+		conclude(l, sound, ret);
+	return e;
 }
 
 /* Whether a folder of maildrop.also does not exist for this user, which is no reason to refuse. */
@@ -199,22 +118,21 @@ static bool is_missing(const struct imap *imap, size_t folder, struct err e)
 }
 
 fiber_fn static struct err list_folders(
-	struct imap *imap, struct lister *l, struct backend_folder *folders)
+	struct lister *l, const struct backend_known *known, struct backend_folder *folders)
 {
-	for (size_t folder = 0; folder < imap_folder_count(imap); folder++) {
-		struct err e = imap_select(imap, folder);
+	for (size_t folder = 0; folder < imap_folder_count(l->imap); folder++) {
+		struct err e = imap_select(l->imap, folder);
 
+		lister_begin(l, folder);
 		folders[folder] = (struct backend_folder){ .mark = "", .first = l->n };
-		if (is_missing(imap, folder, e)) {
+		if (is_missing(l->imap, folder, e)) {
 			folders[folder].absent = true;
 			continue;
 		}
-		l->folder = (uint16_t)folder;
-		if (failed(e) || failed(e = list_folder(imap, l)))
+		if (!failed(e))
+			e = list_folder(l, known ? &known[folder] : NULL, &folders[folder]);
+		if (failed(e))
 			return e;
-		folders[folder].n = l->n - l->first;
-		folders[folder].uidvalidity = imap->uidvalidity;
-		folders[folder].uidnext = imap->uidnext;
 	}
 	return ok();
 }
@@ -224,29 +142,39 @@ static bool wants_quota(const struct account *account)
 	return account->ask_quota || account->tenant->maildrop.quota_warning > 0;
 }
 
+/* The messages of all folders, in mem or the request's own. */
+static const struct backend_message *hand_out(const struct lister *l)
+{
+	struct backend_message *messages;
+
+	if (l->whole)
+		return l->whole;
+	messages = arena_zalloc(l->mem, l->n, sizeof(*messages));
+	if (l->n > 0)
+		memcpy(messages, l->messages, l->n * sizeof(*messages));
+	return messages;
+}
+
 fiber_fn struct err imap_list(struct backend *backend, struct arena *mem,
 	const struct backend_list_request *request, struct backend_listing *ret)
 {
-	(void)request;
 	struct imap *imap = (struct imap *)backend;
-	struct lister l = { .consumer.attributes = on_listed, .error = ok() };
+	size_t n_folders = imap_folder_count(imap);
+	cleanup(lister_done) struct lister l = { 0 };
 	struct backend_quota quota = { 0 };
-	struct backend_folder *folders =
-		arena_zalloc(mem, imap_folder_count(imap), sizeof(*folders));
-	struct err e = list_folders(imap, &l, folders);
-	struct backend_message *messages;
+	struct backend_folder *folders = arena_zalloc(mem, n_folders, sizeof(*folders));
+	struct err e;
 
+	lister_init(&l, imap, mem, request->identify);
+	e = list_folders(&l, request->known, folders);
 	if (!failed(e) && wants_quota(imap->account))
 		e = imap_quota(imap, &quota);
-	if (!failed(e)) {
-		messages = arena_zalloc(mem, l.n, sizeof(*messages));
-		if (l.n > 0)
-			memcpy(messages, l.messages, l.n * sizeof(*messages));
-		imap->messages = messages;
-		*ret = (struct backend_listing){
-			.messages = messages, .n = l.n, .folders = folders, .quota = quota
-		};
-	}
-	free(l.messages);
-	return e;
+	if (failed(e))
+		return e;
+	imap->messages = hand_out(&l);
+	*ret = (struct backend_listing){ .messages = imap->messages,
+		.n = l.whole ? folders[0].n : l.n,
+		.folders = folders,
+		.quota = quota };
+	return ok();
 }

@@ -64,7 +64,7 @@ static void plain_response(
 	buffer_append(&message, "", 1);
 	buffer_append(&message, password.data, password.n);
 	buffer_reserve(ret, imap_base64_size(n) + 2);
-	imap_base64(ret, message.data + message.start, n, IMAP_BASE64_SASL);
+	imap_base64(ret, message.data + message.start, n);
 	buffer_append(ret, "\r\n", 2);
 	buffer_wipe(&message);
 }

@@ -1,77 +1,22 @@
 #include <string.h>
 
 #include "backends/imap/imap.h"
-#include "backends/imap/imap_base64.h"
-#include "proxy/runtime/utf8.h"
-
-static void append_octet(struct buffer *b, char c)
-{
-	buffer_append(b, &c, 1);
-}
-
-static void append_unit(struct buffer *b, uint32_t unit)
-{
-	append_octet(b, (char)(unit >> 8));
-	append_octet(b, (char)unit);
-}
-
-/* A character as UTF-16, high octet first. */
-static void append_utf16(struct buffer *b, uint32_t c)
-{
-	if (c < 0x10000) {
-		append_unit(b, c);
-		return;
-	}
-	append_unit(b, 0xd800 + ((c - 0x10000) >> 10));
-	append_unit(b, 0xdc00 + ((c - 0x10000) & 0x3ff));
-}
-
-static bool is_plain(char c)
-{
-	return c >= ' ' && c <= '~';
-}
-
-static void append_plain(struct buffer *ret, char c)
-{
-	if (c == '"' || c == '\\')
-		append_octet(ret, '\\');
-	append_octet(ret, c);
-	if (c == '&')
-		append_octet(ret, '-');
-}
-
-/* The run of other characters at the start of [*p, end); false when it is no UTF-8. */
-static bool append_encoded(struct buffer *ret, const char **p, const char *end)
-{
-	cleanup(buffer_done) struct buffer units = { 0 };
-
-	while (*p < end && !is_plain(**p)) {
-		uint32_t c;
-		size_t n = utf8_decode(*p, (size_t)(end - *p), &c);
-
-		if (n == 0)
-			return false;
-		append_utf16(&units, c);
-		*p += n;
-	}
-	append_octet(ret, '&');
-	imap_base64(ret, units.data + units.start, buffer_used(&units), IMAP_BASE64_MAILBOX);
-	append_octet(ret, '-');
-	return true;
-}
+#include "backends/mutf7.h"
 
 struct err imap_mailbox_name(struct buffer *ret, const char *name)
 {
-	const char *p = name, *end = name + strlen(name);
+	cleanup(buffer_done) struct buffer encoded = { 0 };
 
-	append_octet(ret, '"');
-	while (p < end) {
-		if (is_plain(*p))
-			append_plain(ret, *p++);
-		else if (!append_encoded(ret, &p, end))
-			return err_make(ERR_PERM, "the name of a folder is no UTF-8");
+	if (!mutf7_append(&encoded, name, strlen(name)))
+		return err_make(
+			ERR_PERM, "the name of a folder is no UTF-8, or has control octets");
+	buffer_append(ret, "\"", 1);
+	for (size_t i = encoded.start; i < encoded.end; i++) {
+		if (encoded.data[i] == '"' || encoded.data[i] == '\\')
+			buffer_append(ret, "\\", 1);
+		buffer_append(ret, &encoded.data[i], 1);
 	}
-	append_octet(ret, '"');
+	buffer_append(ret, "\"", 1);
 	return ok();
 }
 
@@ -95,10 +40,67 @@ static void renew_selection(mailimap *session)
 	session->imap_selection_info = mailimap_selection_info_new();
 }
 
+/* One command of several that are sent at once. */
+fiber_fn static struct err queue(struct imap *imap, const char *text)
+{
+	struct err e = imap_begin(imap);
+
+	if (!failed(e))
+		e = imap_send(imap, text, strlen(text));
+	return failed(e) ? e : imap_send(imap, "\r\n", 2);
+}
+
+/* The answer to the command before the last that was sent. */
+fiber_fn static struct err finish_earlier(struct imap *imap)
+{
+	struct err e;
+
+	imap->session->imap_tag--;
+	e = imap_finish(imap, IMAP_STEP_OTHER);
+	imap->session->imap_tag++;
+	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
+	return e;
+}
+
+/* Sends SELECT and takes its answer; before the first one ENABLE QRESYNC, which must come before
+ * (RFC 7162 section 3.2.3), in the same write. */
+fiber_fn static struct err send_select(struct imap *imap, const char *text)
+{
+	bool ask = (imap->capabilities & IMAP_QRESYNC) && !imap->resync_tried;
+	struct err e = ok();
+
+	imap->resync_tried = true;
+	if (ask)
+		e = queue(imap, "ENABLE QRESYNC");
+	if (failed(e) || failed(e = queue(imap, text)))
+		return e;
+	if (ask && failed(e = finish_earlier(imap))) {
+		if (!imap_alive(imap))
+			return e;
+		imap->capabilities &= ~(unsigned)IMAP_QRESYNC;
+	}
+	return imap_finish(imap, IMAP_STEP_SELECT);
+}
+
+/* Takes over what SELECT told. */
+static struct err settle(struct imap *imap, size_t folder)
+{
+	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
+
+	if (!info || info->sel_uidvalidity == 0)
+		return err_make(ERR_PERM, "%s: folder %s: no UIDVALIDITY", imap->server,
+			imap_folder_name(imap, folder));
+	imap->folder = folder;
+	imap->uidvalidity = info->sel_uidvalidity;
+	imap->uidnext = info->sel_uidnext;
+	imap->exists = info->sel_exists;
+	imap->highestmodseq = imap->stream->news.highestmodseq;
+	return ok();
+}
+
 fiber_fn struct err imap_select(struct imap *imap, size_t folder)
 {
 	cleanup(buffer_done) struct buffer text = { 0 };
-	const struct mailimap_selection_info *info;
 	struct err e = imap_usable(imap);
 
 	if (failed(e) || imap->folder == folder)
@@ -107,18 +109,11 @@ fiber_fn struct err imap_select(struct imap *imap, size_t folder)
 	buffer_printf(&text, "SELECT ");
 	if (failed(e = imap_mailbox_name(&text, imap_folder_name(imap, folder))))
 		return e;
-	append_octet(&text, '\0');
+	buffer_append(&text, "", 1);
 	renew_selection(imap->session);
-	e = imap_command(imap, IMAP_STEP_SELECT, text.data + text.start);
+	imap->stream->news = (struct imap_news){ 0 };
+	e = send_select(imap, buffer_data(&text));
 	if (failed(e))
 		return err_context(e, "folder %s", imap_folder_name(imap, folder));
-	info = imap->session->imap_selection_info;
-	if (!info || info->sel_uidvalidity == 0)
-		return err_make(ERR_PERM, "%s: folder %s: no UIDVALIDITY", imap->server,
-			imap_folder_name(imap, folder));
-	imap->folder = folder;
-	imap->uidvalidity = info->sel_uidvalidity;
-	imap->uidnext = info->sel_uidnext;
-	imap->exists = info->sel_exists;
-	return ok();
+	return settle(imap, folder);
 }

@@ -4,64 +4,10 @@
 #include <strings.h>
 
 #include "backends/imap/imap.h"
+#include "backends/imap/imap_text.h"
 
 /* STORAGE counts in these (RFC 9208 section 5.1). */
 #define STORAGE_UNIT 1024
-
-/* What is left of a line. */
-struct rest {
-	const char *p, *end;
-};
-
-static bool skip(struct rest *rest, char c)
-{
-	if (rest->p == rest->end || *rest->p != c)
-		return false;
-	rest->p++;
-	return true;
-}
-
-static bool skip_word(struct rest *rest, const char *word)
-{
-	size_t n = strlen(word);
-
-	if ((size_t)(rest->end - rest->p) < n || strncasecmp(rest->p, word, n) != 0)
-		return false;
-	rest->p += n;
-	return true;
-}
-
-static bool skip_quoted(struct rest *rest)
-{
-	if (!skip(rest, '"'))
-		return false;
-	while (rest->p < rest->end && *rest->p != '"')
-		rest->p += *rest->p == '\\' && rest->p + 1 < rest->end ? 2 : 1;
-	return skip(rest, '"');
-}
-
-/* The octets up to a space or a parenthesis: their length. */
-static size_t skip_atom(struct rest *rest)
-{
-	const char *start = rest->p;
-
-	while (rest->p < rest->end && !strchr(" ()\"{", *rest->p))
-		rest->p++;
-	return (size_t)(rest->p - start);
-}
-
-static bool take_number(struct rest *rest, uint64_t *ret)
-{
-	const char *start = rest->p;
-	uint64_t n = 0;
-
-	for (; rest->p < rest->end && *rest->p >= '0' && *rest->p <= '9'; rest->p++)
-		if (__builtin_mul_overflow(n, 10, &n) ||
-			__builtin_add_overflow(n, (uint64_t)(*rest->p - '0'), &n))
-			return false;
-	*ret = n;
-	return rest->p > start;
-}
 
 static uint64_t times(uint64_t n, uint64_t unit)
 {
@@ -79,14 +25,14 @@ static void take_over(uint64_t used, uint64_t limit, uint64_t *ret_used, uint64_
 }
 
 /* "STORAGE 10 512" */
-static bool take_resource(struct imap_quota *q, struct rest *rest)
+static bool take_resource(struct imap_quota *q, struct imap_text *rest)
 {
 	const char *name = rest->p;
-	size_t n = skip_atom(rest);
+	size_t n = imap_text_skip_atom(rest);
 	uint64_t used, limit;
 
-	if (n == 0 || !skip(rest, ' ') || !take_number(rest, &used) || !skip(rest, ' ') ||
-		!take_number(rest, &limit))
+	if (n == 0 || !imap_text_skip(rest, ' ') || !imap_text_number(rest, UINT64_MAX, &used) ||
+		!imap_text_skip(rest, ' ') || !imap_text_number(rest, UINT64_MAX, &limit))
 		return false;
 	if (n == 7 && strncasecmp(name, "STORAGE", n) == 0)
 		take_over(times(used, STORAGE_UNIT), times(limit, STORAGE_UNIT),
@@ -97,20 +43,18 @@ static bool take_resource(struct imap_quota *q, struct rest *rest)
 }
 
 /* " (STORAGE 10 512 MESSAGE 3 100)" */
-static void take_resources(struct imap_quota *q, struct rest *rest)
+static void take_resources(struct imap_quota *q, struct imap_text *rest)
 {
-	if (!skip(rest, ' ') || !skip(rest, '('))
+	if (!imap_text_skip(rest, ' ') || !imap_text_skip(rest, '('))
 		return;
-	while (take_resource(q, rest) && skip(rest, ' '))
+	while (take_resource(q, rest) && imap_text_skip(rest, ' '))
 		;
 }
 
 void imap_quota_line(struct imap_quota *q, const char *line, size_t n, bool first)
 {
-	struct rest rest = { line, line + n };
+	struct imap_text rest = imap_text_of_line(line, n);
 
-	while (rest.end > rest.p && (rest.end[-1] == '\n' || rest.end[-1] == '\r'))
-		rest.end--;
 	if (!first) {
 		if (q->open)
 			take_resources(q, &rest);
@@ -118,11 +62,11 @@ void imap_quota_line(struct imap_quota *q, const char *line, size_t n, bool firs
 		return;
 	}
 	q->open = false;
-	if (!skip_word(&rest, "* QUOTA "))
+	if (!imap_text_skip_word(&rest, "* QUOTA "))
 		return;
 	if (rest.p < rest.end && *rest.p == '{')
 		q->open = true;
-	else if (skip_quoted(&rest) || skip_atom(&rest) > 0)
+	else if (imap_text_skip_quoted(&rest) || imap_text_skip_atom(&rest) > 0)
 		take_resources(q, &rest);
 }
 

@@ -55,7 +55,11 @@ static struct err spend(struct imap_stream *s, size_t n)
 
 static struct err take_literal(struct imap_stream *s, const struct answer_literal *literal)
 {
-	if (literal->body && s->body_wanted) {
+	if (literal->body && s->bodies_wanted == IMAP_BODIES_MANY) {
+		if (literal->octets > s->text_left)
+			return err_make(ERR_TEMP, "an answer longer than any honest one");
+		s->text_left -= literal->octets;
+	} else if (literal->body && s->bodies_wanted == IMAP_BODIES_ONE) {
 		if (++s->bodies > 1)
 			return err_make(ERR_TEMP, "a second message body in one answer");
 		s->body_octets = literal->octets;
@@ -91,6 +95,8 @@ static struct err judge(struct imap_stream *s, size_t n)
 		remember(s->bye, line, n);
 	else if (s->quota && s->answer.kind == ANSWER_IGNORED)
 		imap_quota_line(s->quota, line, n, first);
+	if (first && (s->answer.kind == ANSWER_IGNORED || s->answer.kind == ANSWER_TEXT))
+		(void)imap_news_piece(&s->news, line, n, true);
 	s->ready = n;
 	return ok();
 }
@@ -106,6 +112,39 @@ static bool find_lf(const struct buffer *b, size_t seen, size_t *ret)
 	return lf != NULL;
 }
 
+/* Takes from the input what is there of a line that is too long for any but a set of UIDs. */
+static struct err take_piece(struct imap_stream *s, size_t n, bool first)
+{
+	struct err e = spend(s, n);
+
+	if (!failed(e) && !imap_news_piece(&s->news, s->in.data + s->in.start, n, first))
+		e = err_make(ERR_TEMP, "malformed answer: a line without an end");
+	buffer_consume(&s->in, n);
+	return e;
+}
+
+/* Reads such a line to its end, and drops it. */
+fiber_fn static struct err pass_long_line(struct imap_stream *s)
+{
+	size_t n = 0;
+	struct err e;
+
+	if (s->answer.continued)
+		return err_make(ERR_TEMP, "malformed answer: a line without an end");
+	s->answer = (struct answer){ .kind = ANSWER_IGNORED };
+	for (bool first = true;; first = false) {
+		bool last = find_lf(&s->in, 0, &n);
+
+		e = take_piece(s, last ? n : buffer_used(&s->in), first);
+		if (failed(e) || last)
+			return e;
+		e = read_some(s, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &n);
+		if (failed(e))
+			return e;
+		s->in.end += n;
+	}
+}
+
 /* The octets of the line at the start of the input, its LF included, once all of it is there. */
 fiber_fn static struct err read_line(struct imap_stream *s, size_t *ret)
 {
@@ -117,8 +156,12 @@ fiber_fn static struct err read_line(struct imap_stream *s, size_t *ret)
 
 		if (used > seen && find_lf(&s->in, seen, ret))
 			return ok();
-		if (used > IMAP_LINE_MAX)
-			return err_make(ERR_TEMP, "malformed answer: a line without an end");
+		if (used > IMAP_LINE_MAX) {
+			if (failed(e = pass_long_line(s)))
+				return e;
+			seen = 0;
+			continue;
+		}
 		if (s->bye[0])
 			return err_make(ERR_TEMP, "the server closes the connection");
 		seen = used;

@@ -16,6 +16,7 @@
 #include <libetpan/libetpan.h>
 
 #include "backends/imap/imap_answer.h"
+#include "backends/imap/imap_news.h"
 #include "backends/imap/imap_quota.h"
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/stream.h"
@@ -26,6 +27,13 @@
 
 #define IMAP_WORDS_MAX 256
 
+/* Message bodies, or parts of them, that an answer may have. */
+enum imap_bodies {
+	IMAP_BODIES_NONE,
+	IMAP_BODIES_ONE,
+	IMAP_BODIES_MANY, /* small ones: their octets count as text of the answer */
+};
+
 struct imap_stream {
 	struct stream *stream;
 	uint64_t timeout; /* of each read and write, milliseconds */
@@ -34,13 +42,14 @@ struct imap_stream {
 	size_t ready;     /* octets at its start that libetpan may have */
 	uint64_t literal; /* octets behind those that belong to a literal */
 	struct answer answer;
-	uint64_t text_left, kept_left; /* of this answer */
-	bool body_wanted;              /* a literal may be a message body */
-	unsigned bodies;               /* such literals in this answer */
-	uint64_t body_octets;          /* and their octets */
-	struct imap_quota *quota;      /* where QUOTA answers are told; NULL: nobody asked */
-	char status[IMAP_WORDS_MAX];   /* the last tagged line, cut; "" before it came */
-	char bye[IMAP_WORDS_MAX];      /* a BYE line, cut; "" when none came */
+	uint64_t text_left, kept_left;  /* of this answer */
+	enum imap_bodies bodies_wanted; /* which literals may be message bodies */
+	unsigned bodies;                /* when one: such literals in this answer */
+	uint64_t body_octets;           /* and their octets */
+	struct imap_quota *quota;       /* where QUOTA answers are told; NULL: nobody asked */
+	struct imap_news news;          /* of the selected mailbox */
+	char status[IMAP_WORDS_MAX];    /* the last tagged line, cut; "" before it came */
+	char bye[IMAP_WORDS_MAX];       /* a BYE line, cut; "" when none came */
 };
 
 struct imap_stream *imap_stream_new(struct stream *stream, uint64_t timeout);

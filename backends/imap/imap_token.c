@@ -63,7 +63,7 @@ static void response(struct buffer *ret, const struct imap *imap, const struct f
 	buffer_append(&message, secret_data(token), secret_length(token));
 	buffer_append(&message, "\x01\x01", 2);
 	buffer_reserve(ret, imap_base64_size(buffer_used(&message)) + 2);
-	imap_base64(ret, buffer_data(&message), buffer_used(&message), IMAP_BASE64_SASL);
+	imap_base64(ret, buffer_data(&message), buffer_used(&message));
 	buffer_append(ret, "\r\n", 2);
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "backends/maildir/mutf7.h"
+#include "backends/mutf7.h"
 
 static bool is_component(const char *component, size_t n, const char *name)
 {
@@ -71,7 +71,7 @@ static bool append_component(
 		buffer_append(out, ".", 1);
 	else if (buffer_used(out) > 0)
 		buffer_append(out, "/", 1);
-	return maildir_mutf7_append(out, component, n);
+	return mutf7_append(out, component, n);
 }
 
 struct err maildir_folder_path(const char *name, enum folder_layout layout, char **ret)

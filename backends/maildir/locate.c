@@ -46,6 +46,31 @@ static int try_name(const struct maildir_place *place, const struct maildir_name
 	return action(place, &file, arg);
 }
 
+/* The name it was listed with, or, of a message that was known before, those that most have. */
+static int try_likely_names(
+	const struct maildir_place *place, const char *key, maildir_action *action, void *arg)
+{
+	const struct maildir *m = place->maildir;
+	const struct maildir_name likely[] = {
+		{ MAILDIR_NEW, key, "" },
+		{ MAILDIR_CUR, key, ":2," },
+		{ MAILDIR_CUR, key, ":2,S" },
+	};
+	struct maildir_name listed;
+	int rc = ENOENT;
+
+	if (key >= m->names && key < m->names_end) {
+		listed = maildir_stored_name(key);
+		return try_name(place, &listed, action, arg);
+	}
+	/* What a search found says more. */
+	if (m->folders[place->folder].scanned)
+		return ENOENT;
+	for (size_t i = 0; i < sizeof likely / sizeof *likely && rc == ENOENT; i++)
+		rc = try_name(place, &likely[i], action, arg);
+	return rc;
+}
+
 static int rescan(struct maildir_folder *folder, const struct maildir_dirs *dirs)
 {
 	int rc;
@@ -58,17 +83,13 @@ static int rescan(struct maildir_folder *folder, const struct maildir_dirs *dirs
 
 int maildir_locate(struct maildir_place *place, const char *key, maildir_action *action, void *arg)
 {
-	struct maildir *m = place->maildir;
-	struct maildir_folder *folder = &m->folders[place->folder];
+	struct maildir_folder *folder = &place->maildir->folders[place->folder];
 	struct maildir_name name;
 	bool fresh = false;
-	int rc;
+	int rc = try_likely_names(place, key, action, arg);
 
-	if (key >= m->names && key < m->names_end) {
-		name = maildir_stored_name(key);
-		if ((rc = try_name(place, &name, action, arg)) != ENOENT)
-			return rc;
-	}
+	if (rc != ENOENT)
+		return rc;
 	for (int tries = 0; tries < TRIES_MAX; tries++) {
 		bool found = folder->scanned && maildir_scan_find(&folder->scan, key, &name);
 

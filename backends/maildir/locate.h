@@ -1,8 +1,9 @@
 /*
  * locate - doing something to a message whose file others may have renamed since.
  *
- * The name it was last seen under is tried first. When that is gone, the folder is read once, and
- * again only if its directories changed after that. Blocks: for the thread pool.
+ * The name it was listed with is tried first; of a message that the listing took over from an
+ * earlier one, the names that most have. When they are gone, the folder is read once, and again
+ * only if its directories changed after that. Blocks: for the thread pool.
  */
 #ifndef POPGATE_MAILDIR_LOCATE_H
 #define POPGATE_MAILDIR_LOCATE_H

@@ -123,4 +123,5 @@ const struct backend_ops maildir_backend = {
 	.fetch = maildir_fetch,
 	.update = maildir_update_messages,
 	.close = maildir_close,
+	.legacy = maildir_legacy,
 };

@@ -25,8 +25,9 @@ struct maildir {
 	char *root;
 	struct maildir_folder *folders;
 	size_t n_folders;
-	/* The listing given out, in its arena. The key of a message lies among the names, in the
-	 * form of maildir_scan.names: so a key leads to the file name it was listed with. */
+	/* The listing given out. The key of a message that was found by reading its folder lies
+	 * among the names, in the form of maildir_scan.names: so it leads to the file name it was
+	 * listed with. Other keys are those of the request. */
 	const struct backend_message *messages;
 	size_t n_messages;
 	const char *names, *names_end;
@@ -43,5 +44,7 @@ fiber_fn struct err maildir_fetch(struct backend *backend, const struct backend_
 	enum fetch_part part, uint64_t lines, struct sink *out);
 fiber_fn struct err maildir_update_messages(
 	struct backend *backend, const struct backend_update *update, enum removal_result *results);
+fiber_fn struct err maildir_legacy(struct backend *backend, struct arena *mem,
+	const struct backend_message *messages, size_t n, struct backend_legacy *ret);
 
 #endif

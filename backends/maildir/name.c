@@ -12,8 +12,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The number at the start of s and how many digits it has; a number beyond 64 bits has none. */
-static size_t parse_digits(const char *s, uint64_t *ret)
+size_t maildir_parse_digits(const char *s, uint64_t *ret)
 {
 	uint64_t value = 0;
 	size_t n = 0;
@@ -38,7 +37,7 @@ static uint32_t parse_microseconds(const char *unique)
 	uint64_t value;
 
 	for (const char *p = unique; *p && *p != '.'; p++)
-		if (*p == 'M' && parse_digits(p + 1, &value))
+		if (*p == 'M' && maildir_parse_digits(p + 1, &value))
 			return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 	return 0;
 }
@@ -47,7 +46,7 @@ struct maildir_time maildir_name_time(const char *base)
 {
 	struct maildir_time none = { 0, 0 };
 	uint64_t seconds;
-	size_t n = parse_digits(base, &seconds);
+	size_t n = maildir_parse_digits(base, &seconds);
 
 	if (n < SECONDS_DIGITS_MIN || n > SECONDS_DIGITS_MAX || base[n] != '.')
 		return none;
@@ -55,6 +54,16 @@ struct maildir_time maildir_name_time(const char *base)
 		.seconds = (int64_t)seconds,
 		.microseconds = parse_microseconds(base + n + 1),
 	};
+}
+
+int maildir_name_compare(const struct maildir_time *time_a, const char *base_a,
+	const struct maildir_time *time_b, const char *base_b)
+{
+	if (time_a->seconds != time_b->seconds)
+		return time_a->seconds < time_b->seconds ? -1 : 1;
+	if (time_a->microseconds != time_b->microseconds)
+		return time_a->microseconds < time_b->microseconds ? -1 : 1;
+	return strcmp(base_a, base_b);
 }
 
 bool maildir_name_size(const char *base, char key, uint64_t *ret)
@@ -66,7 +75,7 @@ bool maildir_name_size(const char *base, char key, uint64_t *ret)
 
 		if (p[1] != key || p[2] != '=')
 			continue;
-		n = parse_digits(p + 3, &value);
+		n = maildir_parse_digits(p + 3, &value);
 		if (n > 0 && (p[3 + n] == '\0' || p[3 + n] == ',')) {
 			*ret = value;
 			return true;

@@ -24,11 +24,18 @@ struct maildir_time {
 	uint32_t microseconds;
 };
 
+/* The number at the start of s and how many digits it has; one beyond 64 bits has none. */
+size_t maildir_parse_digits(const char *s, uint64_t *ret);
+
 /* Where the info part of a file name begins: at ":2,", else at its end. */
 size_t maildir_name_base(const char *name);
 
 /* The leading seconds and the digits of "M" in the second part. */
 struct maildir_time maildir_name_time(const char *base);
+
+/* The order of messages in a listing: by time, then by base name. As strcmp. */
+int maildir_name_compare(const struct maildir_time *time_a, const char *base_a,
+	const struct maildir_time *time_b, const char *base_b);
 
 /* Whether the base name holds ",KEY=digits"; key is 'S' (octets of the file) or 'W' (octets with
  * CRLF line ends). */

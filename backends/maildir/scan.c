@@ -8,10 +8,7 @@
 
 /* A folder that changes faster than it can be read is given up on after so many passes. */
 #define PASSES_MAX 4
-/* The coarsest tick by which file systems stamp a change (100 Hz), twice. */
-#define TICK_NS      20000000L
-#define FIRST_SIZE   64
-#define SECOND_IN_NS 1000000000L
+#define FIRST_SIZE 64
 
 static void add_name(struct maildir_scan *scan, const char *file, enum maildir_sub sub)
 {
@@ -72,69 +69,29 @@ static int read_sub(struct maildir_scan *scan, int dir, enum maildir_sub sub)
 	return rc;
 }
 
-static int read_times(const struct maildir_dirs *dirs, struct timespec times[static MAILDIR_SUBS])
-{
-	struct stat st;
-
-	for (int sub = 0; sub < MAILDIR_SUBS; sub++) {
-		if (fstat(dirs->fd[sub], &st) < 0)
-			return errno;
-		times[sub] = st.st_mtim;
-	}
-	return 0;
-}
-
-/* Whether a change right now would get a later time than this one. */
-static bool is_past(const struct timespec *t)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (now.tv_sec - t->tv_sec) * SECOND_IN_NS + now.tv_nsec - t->tv_nsec > TICK_NS;
-}
-
-static bool same_times(const struct timespec *a, const struct timespec *b)
-{
-	for (int sub = 0; sub < MAILDIR_SUBS; sub++)
-		if (a[sub].tv_sec != b[sub].tv_sec || a[sub].tv_nsec != b[sub].tv_nsec)
-			return false;
-	return true;
-}
-
 static int read_pass(struct maildir_scan *scan, const struct maildir_dirs *dirs)
 {
-	struct timespec after[MAILDIR_SUBS] = { 0 };
-	int rc = read_times(dirs, scan->changed);
+	struct maildir_state after;
+	int rc = maildir_state_read(dirs, &scan->state);
 
-	scan->settled = true;
-	for (int sub = 0; sub < MAILDIR_SUBS; sub++)
-		scan->settled &= is_past(&scan->changed[sub]);
+	(void)clock_gettime(CLOCK_REALTIME, &scan->began);
 	for (int sub = 0; rc == 0 && sub < MAILDIR_SUBS; sub++)
 		rc = read_sub(scan, dirs->fd[sub], (enum maildir_sub)sub);
 	if (rc == 0)
-		rc = read_times(dirs, after);
+		rc = maildir_state_read(dirs, &after);
 	if (rc == 0)
-		scan->settled &= same_times(scan->changed, after);
+		scan->settled = maildir_state_is_past(&scan->state, &scan->began) &&
+				maildir_state_equal(&scan->state, &after);
 	return rc;
-}
-
-static int compare_times(const struct maildir_time *a, const struct maildir_time *b)
-{
-	if (a->seconds != b->seconds)
-		return a->seconds < b->seconds ? -1 : 1;
-	if (a->microseconds != b->microseconds)
-		return a->microseconds < b->microseconds ? -1 : 1;
-	return 0;
 }
 
 /* Equal base names have equal times, so they come to lie side by side, the oldest sight first. */
 static int compare_entries(const void *pa, const void *pb, void *names)
 {
 	const struct maildir_entry *a = pa, *b = pb;
-	int c = compare_times(&a->time, &b->time);
+	int c = maildir_name_compare(
+		&a->time, (char *)names + a->name, &b->time, (char *)names + b->name);
 
-	if (c == 0)
-		c = strcmp((char *)names + a->name, (char *)names + b->name);
 	return c != 0 ? c : a->name < b->name ? -1 : a->name > b->name;
 }
 
@@ -202,10 +159,9 @@ bool maildir_scan_find(const struct maildir_scan *scan, const char *base, struct
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const struct maildir_entry *entry = &scan->entries[middle];
-		int c = compare_times(&time, &entry->time);
+		int c = maildir_name_compare(
+			&time, base, &entry->time, scan->names.data + entry->name);
 
-		if (c == 0)
-			c = strcmp(base, scan->names.data + entry->name);
 		if (c == 0) {
 			*ret = maildir_scan_name(scan, middle);
 			return true;
@@ -220,7 +176,8 @@ bool maildir_scan_find(const struct maildir_scan *scan, const char *base, struct
 
 bool maildir_scan_is_current(const struct maildir_scan *scan, const struct maildir_dirs *dirs)
 {
-	struct timespec now[MAILDIR_SUBS] = { 0 };
+	struct maildir_state now;
 
-	return scan->settled && read_times(dirs, now) == 0 && same_times(scan->changed, now);
+	return scan->settled && maildir_state_read(dirs, &now) == 0 &&
+	       maildir_state_equal(&scan->state, &now);
 }

@@ -16,6 +16,7 @@
 
 #include "backends/maildir/dirs.h"
 #include "backends/maildir/name.h"
+#include "backends/maildir/state.h"
 #include "proxy/runtime/mem.h"
 
 struct maildir_entry {
@@ -27,8 +28,9 @@ struct maildir_scan {
 	struct maildir_entry *entries; /* one per base name, by time, then name */
 	size_t n, size;
 	struct buffer names; /* per file: one octet enum maildir_sub, base name, NUL, info, NUL */
-	struct timespec changed[MAILDIR_SUBS]; /* the directories' times before the last pass */
-	bool settled;                          /* no change can hide behind an equal time */
+	struct maildir_state state; /* before the last pass */
+	struct timespec began;      /* CLOCK_REALTIME, when the state was read */
+	bool settled;               /* no change can hide behind an equal state */
 };
 
 /* A file as it is, or was, called. base and info live in the scan or listing. */

@@ -2,10 +2,8 @@
 
 #include <string.h>
 
+#include "backends/maildir/hash.h"
 #include "proxy/runtime/mem.h"
-
-#define FNV_OFFSET 0xcbf29ce484222325ULL
-#define FNV_PRIME  0x100000001b3ULL
 
 struct entry {
 	struct size_key key;
@@ -20,19 +18,11 @@ struct set {
 /* Taken with the first message that had to be read; pages never touched cost nothing. */
 static struct set *sets;
 
-static uint64_t hash(uint64_t h, const void *data, size_t n)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * FNV_PRIME;
-	return h;
-}
-
 struct size_key size_key_of(const struct stat *st, const char *base)
 {
 	return (struct size_key){
-		.name = hash(hash(FNV_OFFSET, &st->st_dev, sizeof st->st_dev), base, strlen(base)),
+		.name = hash_add(
+			hash_add(FNV_OFFSET, &st->st_dev, sizeof st->st_dev), base, strlen(base)),
 		.inode = st->st_ino,
 		.size = (uint64_t)st->st_size,
 		.mtime = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
@@ -47,7 +37,7 @@ bool size_key_equal(const struct size_key *a, const struct size_key *b)
 
 static struct set *set_of(const struct size_key *key)
 {
-	return &sets[hash(key->name, &key->inode, sizeof key->inode) % SIZE_CACHE_SETS];
+	return &sets[hash_add(key->name, &key->inode, sizeof key->inode) % SIZE_CACHE_SETS];
 }
 
 /* Moves entry i to the front, the others back by one. */

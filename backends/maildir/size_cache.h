@@ -1,5 +1,6 @@
 /*
- * size_cache - measured sizes of this process, so that a poller's messages are read once.
+ * size_cache - measured sizes of this process, so that a poller's messages are read once where
+ * nothing else remembers them (no state).
  *
  * Bounded: SIZE_CACHE_ENTRIES, the longest unused of a few goes for a new one. Used by the loop's
  * thread only. No fiber.

@@ -6,6 +6,7 @@
 #include "proxy/login/oauth.h"
 #include "proxy/login/pam.h"
 #include "proxy/login/users.h"
+#include "proxy/login/verified.h"
 
 enum source {
 	SOURCE_NONE,
@@ -45,6 +46,22 @@ static const char *unknown_tenant_hash(void)
 	return hash ? hash : hash_nobody;
 }
 
+/* As hash_verify, without the work where the same password was shown to fit the same hash lately.
+ */
+static fiber_fn struct err verify_once(
+	const char *hash, const struct secret *password, uint64_t lifetime, bool *ret)
+{
+	struct err e;
+
+	*ret = true;
+	if (verified_before(hash, password, lifetime))
+		return ok();
+	e = hash_verify(hash, password, ret);
+	if (!failed(e) && *ret && lifetime)
+		verified_note(hash, password);
+	return e;
+}
+
 /* Spends the work of a wrong password. */
 static fiber_fn struct err verify_nobody(const struct secret *password)
 {
@@ -60,7 +77,8 @@ static fiber_fn struct err verify_nobody(const struct secret *password)
 static fiber_fn struct err verify_users_file(
 	const struct account *account, const struct secret *password)
 {
-	const char *path = account->tenant->auth.users_file;
+	const struct auth_settings *auth = &account->tenant->auth;
+	const char *path = auth->users_file;
 	cleanup(free_cleanup) char *hash = NULL;
 	const struct users_entry *entry;
 	const struct users *users;
@@ -77,7 +95,9 @@ static fiber_fn struct err verify_users_file(
 		hash = mem_strdup(users_typical_hash(users));
 	else
 		hash = mem_strdup(unknown_tenant_hash());
-	if (failed(e = hash_verify(hash, password, &match)))
+	e = known ? verify_once(hash, password, auth->password_cache, &match)
+		  : hash_verify(hash, password, &match);
+	if (failed(e))
 		return err_context(e, "%s", path);
 	if (!known)
 		return err_make(ERR_AUTH, "%s: no such login", path);

@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "proxy/maildrop/registry_health.h"
+
 /* The first listing of a maildrop of a million messages holds the write lock for seconds. */
 #define BUSY_TIMEOUT 10000 /* ms */
 
@@ -48,23 +50,30 @@ uint64_t registry_clock(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* What the store answered, for those who watch over it. */
+static struct err noted(struct err e)
+{
+	registry_health_note(e);
+	return e;
+}
+
 fiber_fn struct err registry_revision(
 	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret)
 {
-	return registry->ops->revision(registry, maildrop, ret);
+	return noted(registry->ops->revision(registry, maildrop, ret));
 }
 
 fiber_fn struct err registry_load(struct registry *registry,
 	const struct registry_maildrop *maildrop, struct arena *arena, struct registry_record *ret)
 {
-	return registry->ops->load(registry, maildrop, arena, ret);
+	return noted(registry->ops->load(registry, maildrop, arena, ret));
 }
 
 fiber_fn struct err registry_change(struct registry *registry,
 	const struct registry_maildrop *maildrop, const struct registry_change *change,
 	uint64_t *ret_revision)
 {
-	return registry->ops->change(registry, maildrop, change, ret_revision);
+	return noted(registry->ops->change(registry, maildrop, change, ret_revision));
 }
 
 fiber_fn struct err registry_next(struct registry *registry, const char *tenant, const char *login,

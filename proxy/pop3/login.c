@@ -11,6 +11,7 @@
 #include "proxy/runtime/log.h"
 #include "proxy/runtime/wait.h"
 #include "proxy/service/last_login.h"
+#include "proxy/service/refusals.h"
 
 const char *mechanism_name(unsigned mechanism)
 {
@@ -72,6 +73,20 @@ fiber_fn static void refused(struct session *s, uint64_t started, struct err e)
 	}
 }
 
+static void count_failure(const struct session *s, struct err e)
+{
+	if (s->tenant_stats)
+		stats_tenant_add(s->tenant_stats, STAT_LOGIN_FAILURES, 1);
+	else
+		stats_global_add(STAT_UNROUTED_LOGIN_FAILURES, 1);
+	refusals_add(&(struct refusal){ .what = REFUSED_LOGIN,
+		.listener = s->connection->listener->name,
+		.address = s->connection->address,
+		.tenant = s->tenant ? s->tenant->name : "",
+		.login = s->login,
+		.reason = e.detail });
+}
+
 /* "Authenticated but not connected" is a failed login with its own text. */
 fiber_fn static void failed_login(
 	struct session *s, unsigned mechanism, uint64_t started, struct err e)
@@ -80,8 +95,7 @@ fiber_fn static void failed_login(
 		f_text("tenant", s->tenant ? s->tenant->name : NULL),
 		f_text("address", s->connection->address),
 		f_text("mechanism", mechanism_name(mechanism)), f_err(e));
-	if (s->tenant_stats)
-		stats_tenant_add(s->tenant_stats, STAT_LOGIN_FAILURES, 1);
+	count_failure(s, e);
 	if (e.scope == ERR_AUTH) {
 		refused(s, started, e);
 		return;
@@ -112,28 +126,38 @@ fiber_fn static struct err open_maildrop(struct session *s)
 {
 	const struct account *account = s->entry.account;
 	uint64_t most = account->tenant->sessions_per_user;
+	uint64_t start;
+	struct err e;
 
 	if (account->tenant->maildrop.exclusive)
 		most = 1;
 	if (!session_table_bind(s->connection->slot, account->tenant->name, account->login, most))
 		return err_make(ERR_IN_USE, "%llu sessions of this user are open",
 			(unsigned long long)most);
-	return entry_list(&s->entry, s->service->registry);
+	start = uv_hrtime();
+	e = entry_list(&s->entry, s->service->registry);
+	if (!failed(e))
+		stats_tenant_time(s->tenant_stats, STAT_LISTING_TIME, uv_hrtime() - start);
+	return e;
 }
 
 fiber_fn static struct err enter(struct session *s, const struct entry_request *request)
 {
-	uint64_t start = uv_hrtime();
+	uint64_t start = uv_hrtime(), took;
 	struct err e = entry_authenticate(s->config, request, &s->entry, &s->tenant);
 
-	if (s->tenant)
-		s->tenant_stats = stats_tenant(s->tenant->name);
+	s->tenant_stats = s->tenant ? stats_tenant(s->tenant->name) : NULL;
 	if (!failed(e))
 		e = check_login_delay(s->entry.account);
 	if (!failed(e))
 		e = open_maildrop(s);
-	s->done.backend_ns += uv_hrtime() - start;
-	if (failed(e)) {
+	took = uv_hrtime() - start;
+	s->done.backend_ns += took;
+	if (!failed(e)) {
+		stats_tenant_time(s->tenant_stats, STAT_LOGIN_TIME, took);
+	} else {
+		if (s->tenant_stats && s->entry.opening.refused_changes)
+			stats_tenant_add(s->tenant_stats, STAT_LOGINS_CHANGED_IDS, 1);
 		entry_close(&s->entry);
 		session_table_unbind(s->connection->slot);
 	}
@@ -168,6 +192,7 @@ static void count_login(const struct session *s)
 	if (account->tenant->maildrop.login_delay > 0)
 		last_login_note(account->tenant->name, account->login);
 	stats_tenant_add(s->tenant_stats, STAT_LOGINS, 1);
+	stats_mechanism_add(s->mechanism);
 	if (maildrop_quota_warns(s->entry.drop))
 		stats_tenant_add(s->tenant_stats, STAT_LOGINS_QUOTA_WARNED, 1);
 }
@@ -198,6 +223,9 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 	request.query.login = login;
 	free(s->login);
 	s->login = mem_strdup(login);
+	/* Not those of an earlier attempt. */
+	s->tenant = NULL;
+	s->tenant_stats = NULL;
 	s->for_another = entry_for_another(s->config, &request);
 	session_table_state(s->connection->slot, SESSION_LOGGING_IN);
 	if (throttle_refused(&s->config->limits, s->connection->address))
@@ -208,10 +236,10 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 		failed_login(s, mechanism, started, e);
 		return;
 	}
+	s->mechanism = mechanism;
 	count_login(s);
 	free(s->login);
 	s->login = mem_strdup(s->entry.account->login);
-	s->mechanism = mechanism;
 	s->drop = s->entry.drop;
 	log_info("login", f_text("login", s->entry.account->login),
 		f_text("authenticated_as", acts_for_another(s) ? s->entry.actor->login : NULL),
@@ -219,6 +247,9 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 		f_text("mechanism", mechanism_name(mechanism)),
 		f_uint("messages", maildrop_count(s->drop)), quota_field(s->drop),
 		f_ms("took_ms", (double)s->done.backend_ns / 1e6));
+	if (*s->entry.opening.note.detail)
+		log_warning("login not remembered", f_text("login", s->login),
+			f_text("tenant", s->tenant->name), f_err(s->entry.opening.note));
 	reply_ok(s->out, "%zu messages (%llu octets)", maildrop_visible(s->drop),
 		(unsigned long long)maildrop_visible_octets(s->drop));
 	s->next = NEXT_STATE;

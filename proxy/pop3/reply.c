@@ -59,6 +59,15 @@ fiber_fn struct err reply_flush(struct reply *reply)
 	return reply->error;
 }
 
+void reply_flush_now(struct reply *reply)
+{
+	size_t n = buffer_used(&reply->out);
+
+	if (n > 0 && !failed(reply->error))
+		(void)stream_write_now(reply->stream, buffer_data(&reply->out), n);
+	buffer_consume(&reply->out, n);
+}
+
 /* The end of what one call appends: sends when enough has gathered. */
 fiber_fn static void appended(struct reply *reply)
 {

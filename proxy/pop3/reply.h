@@ -46,6 +46,9 @@ fiber_fn void reply_octets(struct reply *reply, const void *data, size_t n);
 
 /* Sends what is buffered. */
 fiber_fn struct err reply_flush(struct reply *reply);
+/* Sends of it what goes without a wait, and drops the rest: the last word of a fiber that was
+ * canceled. */
+void reply_flush_now(struct reply *reply);
 /* Gives back a large buffer before a long wait. */
 void reply_idle(struct reply *reply);
 /* The first error of the stream; ok as long as there is none. */

@@ -6,7 +6,9 @@
 
 #include "proxy/pop3/session_state.h"
 #include "proxy/runtime/log.h"
+#include "proxy/runtime/rest.h"
 #include "proxy/runtime/wait.h"
+#include "proxy/service/refusals.h"
 
 void session_close(struct session *s, const char *reason)
 {
@@ -103,6 +105,28 @@ fiber_fn static bool session_flush(struct session *s)
 	return !failed(e);
 }
 
+/* A client that lets so much time pass between two commands may let much more pass. */
+#define REST_AFTER 1000 /* ms */
+
+/* The next line within `timer`; a fiber that waits for long gives back what it can. */
+fiber_fn static struct err await_line(
+	struct session *s, size_t max, uint64_t timer, struct line *ret)
+{
+	uint64_t start = runtime_now(), waited;
+	struct err e;
+
+	{
+		deadline(timer < REST_AFTER ? timer : REST_AFTER);
+		e = line_read(s->in, max, ret);
+	}
+	waited = runtime_now() - start;
+	if (e.scope != ERR_TIMEOUT || waited >= timer)
+		return e;
+	runtime_rest();
+	deadline(timer - waited);
+	return line_read(s->in, max, ret);
+}
+
 fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 {
 	uint64_t timer = s->drop ? s->config->timeouts.idle : s->config->timeouts.login;
@@ -113,10 +137,7 @@ fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 			return false;
 		reply_idle(s->out);
 	}
-	{
-		deadline(timer);
-		e = line_read(s->in, max, ret);
-	}
+	e = await_line(s, max, timer, ret);
 	if (!failed(e))
 		return true;
 	if (e.scope == ERR_LIMIT) {
@@ -126,6 +147,12 @@ fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 	if (e.scope == ERR_TIMEOUT)
 		reply_err(s->out, "no command for %llu seconds, closing the connection",
 			(unsigned long long)(timer / 1000));
+	if (e.scope == ERR_CANCELED) {
+		reply_err(s->out, "[SYS/TEMP] %s, closing the connection",
+			s->killed ? "the administrator ends this session"
+				  : "the server is going down");
+		reply_flush_now(s->out);
+	}
 	session_close(s, reason_of(e.scope));
 	return false;
 }
@@ -206,19 +233,35 @@ fiber_fn static void greet(struct session *s)
 		reply_ok(s->out, "%s POP3 server ready", s->config->hostname);
 }
 
+static enum stat_listener stat_of_tls(const char *version)
+{
+	static const char *const versions[] = { "TLSv1", "TLSv1.1", "TLSv1.2" };
+
+	for (unsigned i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (strcmp(version, versions[i]) == 0)
+			return STAT_TLS_1_0 + i;
+	return STAT_TLS_1_3;
+}
+
 fiber_fn static bool accept_tls(struct session *s)
 {
 	const struct service *service = s->service;
+	struct stats_listener *row = stats_listener(s->connection->listener->name);
 	struct err e;
 
 	{
 		deadline(s->config->timeouts.tls);
 		e = stream_tls_accept(s->stream, service->tls[s->connection->listener_index]);
 	}
-	if (!failed(e))
+	if (!failed(e)) {
+		stats_listener_add(row, stat_of_tls(stream_tls_version(s->stream)), 1);
 		return true;
-	stats_listener_add(
-		stats_listener(s->connection->listener->name), STAT_TLS_HANDSHAKE_FAILURES, 1);
+	}
+	stats_listener_add(row, STAT_TLS_HANDSHAKE_FAILURES, 1);
+	refusals_add(&(struct refusal){ .what = REFUSED_TLS,
+		.listener = s->connection->listener->name,
+		.address = s->connection->address,
+		.reason = e.detail });
 	log_info("tls handshake failed", f_text("listener", s->connection->listener->name),
 		f_text("address", s->connection->address), f_err(e));
 	session_close(s, "tls handshake failed");
@@ -293,6 +336,8 @@ static struct session *session_new(
 	s->started = uv_hrtime();
 	make_id(s);
 	fiber_set_tag(s->id);
+	session_table_describe(connection->slot, s->id, connection->listener->name);
+	session_live_add(s);
 	return s;
 }
 
@@ -305,8 +350,7 @@ fiber_fn static void session_end(struct session *s)
 		stream_linger(s->stream);
 	else if (!s->reason)
 		s->reason = reason_of(e.scope);
-	session_table_octets(
-		s->connection->slot, stream_octets_in(s->stream), stream_octets_out(s->stream));
+	session_live_remove(s);
 	log_closed(s);
 	entry_close(&s->entry);
 	fiber_set_tag(NULL);
@@ -327,12 +371,17 @@ fiber_fn void session_run(const struct service *service, const struct connection
 }
 
 /* What a client that is not admitted gets in the greeting's place. */
-fiber_fn static const char *refuse(struct reply *out, enum session_refusal reason)
+fiber_fn static const char *refuse(
+	struct reply *out, const struct connection *connection, enum session_refusal reason)
 {
 	const char *why = reason == SESSION_TABLE_FULL ? "too many sessions"
 						       : "too many sessions from this address";
 
 	reply_err(out, "[SYS/TEMP] %s, try again later", why);
+	refusals_add(&(struct refusal){ .what = REFUSED_CONNECTION,
+		.listener = connection->listener->name,
+		.address = connection->address,
+		.reason = why });
 	return why;
 }
 
@@ -343,7 +392,7 @@ fiber_fn void session_refuse(const struct service *service, const struct connect
 
 	stats_listener_add(stats_listener(connection->listener->name), STAT_REFUSED_CONNECTIONS, 1);
 	if (connection->listener->tls != TLS_IMPLICIT || accept_tls(s))
-		s->reason = refuse(s->out, reason);
+		s->reason = refuse(s->out, connection, reason);
 	session_end(s);
 }
 
@@ -357,7 +406,7 @@ fiber_fn void session_turn_away(const struct connection *connection, enum sessio
 		return;
 	/* A line fits into the buffer of a new socket. */
 	out = reply_new(connection->stream, 1);
-	(void)refuse(out, reason);
+	(void)refuse(out, connection, reason);
 	e = reply_flush(out);
 	(void)e;
 	reply_free(out);

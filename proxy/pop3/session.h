@@ -33,6 +33,12 @@ struct connection {
  * limits, counters, the "session closed" line. Does not close the stream. */
 fiber_fn void session_run(const struct service *service, const struct connection *connection);
 
+/* Of this process: ends the session of that id by the operator's wish, as a shutdown would: nothing
+ * is deleted. false: there is none. */
+bool session_kill(const char *id);
+/* Tells the session table what all sessions of this process have read and written. */
+void session_publish_all(void);
+
 /* For a connection that the session table did not admit: the same greeting place, "-ERR [SYS/TEMP]"
  * with the reason (a client that is told nothing hangs), and the log line. Does not close. */
 fiber_fn void session_refuse(const struct service *service, const struct connection *connection,

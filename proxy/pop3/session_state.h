@@ -23,6 +23,9 @@ enum session_next {
 };
 
 struct session {
+	struct session *next_live, *previous_live; /* live.c */
+	struct fiber *fiber;
+	bool killed;
 	const struct service *service;
 	const struct connection *connection;
 	const struct config *config;
@@ -91,6 +94,10 @@ fiber_fn bool session_read_line(struct session *session, size_t max, struct line
 
 /* After the +OK to STLS: drops what came ahead in clear, and shakes hands (RFC 2595 section 4). */
 fiber_fn void session_start_tls(struct session *session);
+
+/* Among the sessions that session_kill and session_publish_all know. */
+void session_live_add(struct session *session);
+void session_live_remove(struct session *session);
 
 /* The UPDATE state: removes what was marked, replies, logs. */
 fiber_fn void session_update(struct session *session);

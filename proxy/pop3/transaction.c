@@ -136,6 +136,7 @@ fiber_fn static bool send_message(
 
 fiber_fn static void cmd_retr(struct session *s, const struct command_args *args)
 {
+	uint64_t before = s->done.backend_ns;
 	struct body body;
 
 	body_retr(&body, s->out, maildrop_size(s->drop, args->message));
@@ -143,6 +144,7 @@ fiber_fn static void cmd_retr(struct session *s, const struct command_args *args
 		return;
 	s->done.retr++;
 	maildrop_measured(s->drop, args->message, body.octets - (uint64_t)body.gained);
+	stats_tenant_time(s->tenant_stats, STAT_RETRIEVAL_TIME, s->done.backend_ns - before);
 	stats_tenant_add(s->tenant_stats, STAT_RETRIEVED_MESSAGES, 1);
 	stats_tenant_add(s->tenant_stats, STAT_RETRIEVED_OCTETS, body.octets);
 }

@@ -1,5 +1,6 @@
 #include "proxy/runtime/fiber.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -172,6 +173,9 @@ void runtime_init(void)
 		fatal("runtime_init was called twice");
 	(void)setenv("UV_THREADPOOL_SIZE", POOL_THREADS, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* One heap for all: the threads of the pool fill it for a moment, and a heap of its own for
+	 * each would keep what that moment took. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	status = uv_loop_init(&runtime.loop);
 	if (status != 0)
 		fatal("uv_loop_init: %s", uv_strerror(status));
@@ -271,6 +275,17 @@ enum wake fiber_pending(void)
 	if (self->deadline && self->deadline->at <= runtime_now())
 		return WAKE_TIMEOUT;
 	return WAKE_READY;
+}
+
+/* What lies just below the frame is still in use: by this call, and by signal handlers. */
+#define RELEASE_MARGIN 1024
+
+void fiber_release_stack(void)
+{
+	struct fiber *self = must_be_fiber("fiber_release_stack");
+	char *here = __builtin_frame_address(0);
+
+	stack_release_below(self->stack, here - RELEASE_MARGIN);
 }
 
 fiber_fn enum wake fiber_suspend(void)

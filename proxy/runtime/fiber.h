@@ -77,6 +77,11 @@ fiber_fn enum wake fiber_yield(void);
  * without a suspension it yields, so that a peer who is always ready cannot hold the loop. */
 fiber_fn enum wake fiber_share(void);
 
+/* Gives back the memory of the running fiber's stack that lies below here, for one that is about to
+ * wait for long: what a deep call once touched stays in memory else. Costs a system call, and a
+ * page fault for each page that is touched again. */
+void fiber_release_stack(void);
+
 /* Queues a suspended fiber to run. Waking one that is queued already is a no-op. */
 void fiber_wake(struct fiber *fiber);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "proxy/runtime/fiber.h"
+#include "proxy/runtime/log_output.h"
 #include "proxy/runtime/utf8.h"
 
 /* What a pipe takes at once, so that lines of several processes on one pipe do not mix. */
@@ -200,16 +201,12 @@ static void finish(struct line_buffer *line)
 
 static void emit(struct line_buffer *line)
 {
-	ssize_t n;
-
 	if (log_state.sink) {
 		log_state.sink(line->data, log_state.arg);
 		return;
 	}
 	line->data[line->used++] = '\n';
-	do {
-		n = write(STDERR_FILENO, line->data, line->used);
-	} while (n < 0 && errno == EINTR);
+	log_output_put(line->data, line->used);
 }
 
 void log_event(enum log_level level, const char *event, const struct log_field *fields)

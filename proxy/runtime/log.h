@@ -1,5 +1,5 @@
 /*
- * log - one line per event, logfmt or JSON, on standard error.
+ * log - one line per event, logfmt or JSON, on standard error or in a file (log_output.h).
  *
  * A line: time, level, the event's name, the session id (fiber_tag) where there is one, then the
  * fields in the order given. Every line is one write(2). Text fields are escaped (control octets,

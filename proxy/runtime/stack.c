@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "proxy/runtime/fatal.h"
 
@@ -67,6 +68,16 @@ void stack_put(char *stack)
 		pool.free[pool.count++] = stack;
 	else
 		stack_unmap(stack);
+}
+
+void stack_release_below(char *stack, const char *address)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t length = (size_t)(address - stack) / page * page;
+
+	measure(stack); /* the trace of the deepest use goes with the pages */
+	if (length > 0)
+		(void)madvise(stack, length, MADV_DONTNEED);
 }
 
 void stack_drop_pool(void)

@@ -22,6 +22,8 @@
 char *stack_get(void);
 /* Gives a stack back; used to be a fiber's. */
 void stack_put(char *stack);
+/* Gives the pages of a stack in use that lie wholly below an address back to the system. */
+void stack_release_below(char *stack, const char *address);
 /* Unmaps the stacks kept. */
 void stack_drop_pool(void);
 /* The deepest use of any stack given back; 0 unless built with POPGATE_PAINT_STACKS. */

@@ -147,6 +147,19 @@ fiber_fn struct err stream_write_some(
 	return transmit(stream, data, n, ret);
 }
 
+size_t stream_write_now(struct stream *stream, const void *data, size_t n)
+{
+	ssize_t sent;
+
+	if (stream->ssl)
+		return stream_tls_write_now(stream, data, n);
+	sent = send(stream->fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent <= 0)
+		return 0;
+	stream->octets_out += (uint64_t)sent;
+	return (size_t)sent;
+}
+
 fiber_fn struct err stream_write(struct stream *stream, const void *data, size_t n)
 {
 	const char *at = data;

@@ -46,6 +46,9 @@ bool stream_readable(struct stream *stream);
 /* Writes 1 to n octets: for callers whose deadline is about progress. */
 fiber_fn struct err stream_write_some(
 	struct stream *stream, const void *data, size_t n, size_t *ret);
+/* Writes what goes without a wait, 0 to n octets, and returns how many: the last word of a fiber
+ * that was canceled. Never suspends. */
+size_t stream_write_now(struct stream *stream, const void *data, size_t n);
 /* Writes all n octets. */
 fiber_fn struct err stream_write(struct stream *stream, const void *data, size_t n);
 

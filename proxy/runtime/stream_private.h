@@ -23,6 +23,7 @@ fiber_fn struct err stream_wait(struct stream *stream, int events);
 fiber_fn struct err stream_tls_read(struct stream *stream, void *data, size_t n, size_t *ret);
 fiber_fn struct err stream_tls_write(
 	struct stream *stream, const void *data, size_t n, size_t *ret);
+size_t stream_tls_write_now(struct stream *stream, const void *data, size_t n);
 bool stream_tls_readable(struct stream *stream);
 /* Sends close_notify if it goes out at once. */
 void stream_tls_shutdown(struct stream *stream);

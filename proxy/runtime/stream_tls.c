@@ -73,6 +73,20 @@ fiber_fn struct err stream_tls_write(struct stream *stream, const void *data, si
 	}
 }
 
+size_t stream_tls_write_now(struct stream *stream, const void *data, size_t n)
+{
+	size_t sent = 0;
+
+	if (stream->broken || !SSL_is_init_finished(stream->ssl))
+		return 0;
+	ERR_clear_error();
+	if (SSL_write_ex(stream->ssl, data, n, &sent) <= 0)
+		sent = 0;
+	ERR_clear_error();
+	stream->octets_out += sent;
+	return sent;
+}
+
 bool stream_tls_readable(struct stream *stream)
 {
 	char octet;

@@ -13,6 +13,7 @@
 #include "proxy/runtime/fatal.h"
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/tls_error.h"
+#include "proxy/runtime/tls_resume.h"
 
 /* For minimum versions below 1.2: what old devices can do, still nothing anonymous or in clear. It
  * also sets the context's security level, without which OpenSSL refuses these versions. */
@@ -271,6 +272,7 @@ struct err tls_client_new(const char *ca_file, bool verify, const char *client_c
 	context->contexts = mem_zalloc(1, sizeof(*context->contexts));
 	context->contexts[0] = context_new(TLS_client_method());
 	(void)SSL_CTX_set_min_proto_version(context->contexts[0], TLS1_2_VERSION);
+	tls_resume_prepare(context->contexts[0]);
 	tls_explain_verification(context->contexts[0], verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE);
 	if (verify)
 		e = trust(context->contexts[0], ca_file);
@@ -332,6 +334,8 @@ struct err tls_new_ssl(struct tls_context *context, const char *server_name, SSL
 			return err_make(
 				ERR_INVALID, "TLS: %s cannot be a server name", server_name);
 		}
+		if (is_set(server_name))
+			tls_resume_offer(ssl, server_name);
 	}
 	*ret = ssl;
 	return ok();

@@ -15,15 +15,20 @@
 
 #define TENANT_SIZE sizeof(((struct session_view *)NULL)->tenant)
 #define LOGIN_SIZE  sizeof(((struct session_view *)NULL)->login)
+#define ID_SIZE     sizeof(((struct session_view *)NULL)->id)
+#define NAME_SIZE   sizeof(((struct session_view *)NULL)->listener)
 
 struct session_slot {
 	_Atomic pid_t owner; /* 0: free */
 	_Atomic int state;   /* 0: not filled in yet */
+	_Atomic bool named;  /* id and listener are filled in */
 	_Atomic bool bound;  /* tenant and login are filled in */
 	_Atomic int64_t started;
 	_Atomic uint64_t octets_in, octets_out;
 	uint64_t address_key, user_key; /* the owner's */
 	struct in6_addr address;        /* IPv4 as ::ffff:a.b.c.d */
+	char id[ID_SIZE];
+	char listener[NAME_SIZE];
 	char tenant[TENANT_SIZE];
 	char login[LOGIN_SIZE];
 };
@@ -197,6 +202,7 @@ static void free_slot(struct session_slot *slot)
 {
 	atomic_store_explicit(&slot->state, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->bound, false, memory_order_relaxed);
+	atomic_store_explicit(&slot->named, false, memory_order_relaxed);
 	atomic_store_explicit(&slot->octets_in, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->octets_out, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->owner, 0, memory_order_release);
@@ -262,6 +268,15 @@ bool session_table_bind(
 	return true;
 }
 
+void session_table_describe(struct session_slot *slot, const char *id, const char *listener)
+{
+	if (!slot)
+		return;
+	(void)snprintf(slot->id, sizeof(slot->id), "%s", id);
+	(void)snprintf(slot->listener, sizeof(slot->listener), "%s", listener);
+	atomic_store_explicit(&slot->named, true, memory_order_release);
+}
+
 void session_table_state(struct session_slot *slot, enum session_state state)
 {
 	if (slot)
@@ -272,8 +287,8 @@ void session_table_octets(struct session_slot *slot, uint64_t in, uint64_t out)
 {
 	if (!slot)
 		return;
-	atomic_fetch_add_explicit(&slot->octets_in, in, memory_order_relaxed);
-	atomic_fetch_add_explicit(&slot->octets_out, out, memory_order_relaxed);
+	atomic_store_explicit(&slot->octets_in, in, memory_order_relaxed);
+	atomic_store_explicit(&slot->octets_out, out, memory_order_relaxed);
 }
 
 void session_table_leave(struct session_slot *slot)
@@ -323,6 +338,10 @@ static void view_of(struct session_slot *slot, struct session_view *view)
 		.octets_out = atomic_load(&slot->octets_out),
 	};
 	(void)address_text(&slot->address, view->address);
+	if (atomic_load_explicit(&slot->named, memory_order_acquire)) {
+		memcpy(view->id, slot->id, ID_SIZE - 1);
+		memcpy(view->listener, slot->listener, NAME_SIZE - 1);
+	}
 	if (!atomic_load_explicit(&slot->bound, memory_order_acquire))
 		return;
 	memcpy(view->tenant, slot->tenant, TENANT_SIZE - 1);

@@ -38,7 +38,11 @@ bool session_table_bind(
 /* Binds it to nobody: for a session whose login came to nothing, or that is done with its maildrop.
  * Without a slot: nothing. */
 void session_table_unbind(struct session_slot *slot);
-/* What the session does now, and octets to add to its counts. Without a slot: nothing. */
+/* What others may know of it from its start on: its name in the log (cut to what a view holds), and
+ * the listener. Without a slot: nothing. */
+void session_table_describe(struct session_slot *slot, const char *id, const char *listener);
+/* What the session does now; how many octets it has read and written so far. Without a slot:
+ * nothing. */
 void session_table_state(struct session_slot *slot, enum session_state state);
 void session_table_octets(struct session_slot *slot, uint64_t in, uint64_t out);
 void session_table_leave(struct session_slot *slot); /* NULL-safe */
@@ -53,8 +57,10 @@ struct session_view {
 	enum session_state state;
 	int64_t started; /* seconds since 1970 */
 	uint64_t octets_in, octets_out;
+	char id[24]; /* as in the log; "" before it is known */
+	char listener[65];
 	char address[INET6_ADDRSTRLEN]; /* numeric */
-	char tenant[64];                /* "" before the login */
+	char tenant[65];                /* "" before the login */
 	char login[128];
 };
 /* Calls fn for every session. Those that come or go meanwhile may be missed. */

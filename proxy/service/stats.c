@@ -1,131 +1,60 @@
 #include "proxy/service/stats.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "proxy/runtime/shared.h"
+#include "proxy/runtime/shared_rows.h"
 
-#define NAME_SIZE 128
-/* Rows for names that reloads add; at least as many again as there are now. */
-#define SPARE_ROWS 64
+#define MECHANISM_BITS 16
 
-/* Both kinds of row begin alike, so that one table serves them. */
-struct row {
-	_Atomic bool used; /* name is filled in */
-	char name[NAME_SIZE];
+const double stat_bounds[STAT_BOUNDS] = { 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+	1, 2.5, 5, 10, 30 };
+
+struct times {
+	_Atomic uint64_t counts[STAT_BOUNDS + 1];
+	_Atomic uint64_t ns;
 };
 struct stats_tenant {
-	struct row row;
+	struct shared_row row;
 	_Atomic uint64_t counts[STAT_TENANT_COUNT_];
+	struct times times[STAT_TIME_COUNT_];
 };
 struct stats_listener {
-	struct row row;
+	struct shared_row row;
 	_Atomic uint64_t counts[STAT_LISTENER_COUNT_];
 };
 
-/* Rows by the hash of their names, never removed; the last one, outside the hash, is "other". */
-struct row_table {
-	char *rows;
-	size_t row_size, mask, room, used;
-};
-
 static struct {
-	struct row_table tenants, listeners;
+	struct shared_rows tenants, listeners;
 	_Atomic uint64_t *global;
+	_Atomic uint64_t *mechanisms;
 } stats;
-
-static struct row *row_at(const struct row_table *table, size_t i)
-{
-	return (struct row *)(void *)(table->rows + i * table->row_size);
-}
-
-static struct row *other(const struct row_table *table)
-{
-	return row_at(table, table->mask + 1);
-}
-
-static void table_map(struct row_table *table, size_t row_size, size_t n)
-{
-	size_t size = 64;
-
-	table->room = n + (n > SPARE_ROWS ? n : SPARE_ROWS);
-	while (size / 2 < table->room)
-		size *= 2;
-	table->row_size = row_size;
-	table->mask = size - 1;
-	table->used = 0;
-	table->rows = shared_map((size + 1) * row_size);
-	(void)snprintf(other(table)->name, NAME_SIZE, "other");
-}
-
-/* FNV-1a: the names are the operator's own. */
-static size_t hash_of(const char *name)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; name[i] && i < NAME_SIZE - 1; i++)
-		hash = (hash ^ (uint8_t)name[i]) * 0x100000001b3;
-	return (size_t)(hash ^ (hash >> 32));
-}
-
-/* The row of the name, else the free one where it would go. */
-static struct row *find(const struct row_table *table, const char *name)
-{
-	size_t i = hash_of(name) & table->mask;
-	struct row *row;
-
-	for (;; i = (i + 1) & table->mask) {
-		row = row_at(table, i);
-		if (!atomic_load_explicit(&row->used, memory_order_acquire) ||
-			strncmp(row->name, name, NAME_SIZE - 1) == 0)
-			return row;
-	}
-}
-
-static void add_row(struct row_table *table, const char *name)
-{
-	struct row *row = find(table, name);
-
-	if (row->used || table->used == table->room)
-		return;
-	table->used++;
-	(void)snprintf(row->name, NAME_SIZE, "%s", name);
-	atomic_store_explicit(&row->used, true, memory_order_release);
-}
-
-static struct row *lookup(const struct row_table *table, const char *name)
-{
-	struct row *row = find(table, name);
-
-	return atomic_load_explicit(&row->used, memory_order_relaxed) ? row : other(table);
-}
 
 void stats_map(const struct config *config)
 {
-	table_map(&stats.tenants, sizeof(struct stats_tenant), config->n_tenants);
-	table_map(&stats.listeners, sizeof(struct stats_listener), config->n_listeners);
+	shared_rows_map(&stats.tenants, sizeof(struct stats_tenant), config->n_tenants);
+	shared_rows_map(&stats.listeners, sizeof(struct stats_listener), config->n_listeners);
 	stats.global = shared_map(STAT_GLOBAL_COUNT_ * sizeof(*stats.global));
+	stats.mechanisms = shared_map(MECHANISM_BITS * sizeof(*stats.mechanisms));
 	stats_extend(config);
 }
 
 void stats_extend(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_tenants; i++)
-		add_row(&stats.tenants, config->tenants[i].name);
+		shared_rows_add(&stats.tenants, config->tenants[i].name);
 	for (size_t i = 0; i < config->n_listeners; i++)
-		add_row(&stats.listeners, config->listeners[i].name);
+		shared_rows_add(&stats.listeners, config->listeners[i].name);
 }
 
 struct stats_tenant *stats_tenant(const char *name)
 {
-	return (struct stats_tenant *)lookup(&stats.tenants, name);
+	return (struct stats_tenant *)shared_rows_find(&stats.tenants, name);
 }
 
 struct stats_listener *stats_listener(const char *name)
 {
-	return (struct stats_listener *)lookup(&stats.listeners, name);
+	return (struct stats_listener *)shared_rows_find(&stats.listeners, name);
 }
 
 static void add(_Atomic uint64_t *count, uint64_t n)
@@ -143,6 +72,16 @@ void stats_tenant_add(struct stats_tenant *row, enum stat_tenant which, uint64_t
 	add(&row->counts[which], n);
 }
 
+void stats_tenant_time(struct stats_tenant *row, enum stat_time which, uint64_t ns)
+{
+	size_t class = 0;
+
+	while (class < STAT_BOUNDS && (double)ns > stat_bounds[class] * 1e9)
+		class ++;
+	add(&row->times[which].counts[class], 1);
+	add(&row->times[which].ns, ns);
+}
+
 void stats_listener_add(struct stats_listener *row, enum stat_listener which, uint64_t n)
 {
 	add(&row->counts[which], n);
@@ -153,9 +92,26 @@ void stats_global_add(enum stat_global which, uint64_t n)
 	add(&stats.global[which], n);
 }
 
+void stats_mechanism_add(unsigned mechanism)
+{
+	for (unsigned bit = 0; bit < MECHANISM_BITS; bit++)
+		if (mechanism == 1U << bit)
+			add(&stats.mechanisms[bit], 1);
+}
+
 uint64_t stats_tenant_get(const struct stats_tenant *row, enum stat_tenant which)
 {
 	return get(&row->counts[which]);
+}
+
+struct stat_histogram stats_tenant_times(const struct stats_tenant *row, enum stat_time which)
+{
+	struct stat_histogram ret;
+
+	for (size_t i = 0; i <= STAT_BOUNDS; i++)
+		ret.counts[i] = get(&row->times[which].counts[i]);
+	ret.ns = get(&row->times[which].ns);
+	return ret;
 }
 
 uint64_t stats_listener_get(const struct stats_listener *row, enum stat_listener which)
@@ -166,4 +122,52 @@ uint64_t stats_listener_get(const struct stats_listener *row, enum stat_listener
 uint64_t stats_global_get(enum stat_global which)
 {
 	return get(&stats.global[which]);
+}
+
+uint64_t stats_mechanism_get(unsigned mechanism)
+{
+	for (unsigned bit = 0; bit < MECHANISM_BITS; bit++)
+		if (mechanism == 1U << bit)
+			return get(&stats.mechanisms[bit]);
+	return 0;
+}
+
+size_t stats_tenant_places(void)
+{
+	return shared_rows_places(&stats.tenants);
+}
+
+const struct stats_tenant *stats_tenant_at(size_t place)
+{
+	return (const struct stats_tenant *)shared_rows_at(&stats.tenants, place);
+}
+
+size_t stats_tenant_place(const struct stats_tenant *row)
+{
+	return shared_rows_place(&stats.tenants, &row->row);
+}
+
+const char *stats_tenant_name(const struct stats_tenant *row)
+{
+	return row->row.name;
+}
+
+size_t stats_listener_places(void)
+{
+	return shared_rows_places(&stats.listeners);
+}
+
+const struct stats_listener *stats_listener_at(size_t place)
+{
+	return (const struct stats_listener *)shared_rows_at(&stats.listeners, place);
+}
+
+size_t stats_listener_place(const struct stats_listener *row)
+{
+	return shared_rows_place(&stats.listeners, &row->row);
+}
+
+const char *stats_listener_name(const struct stats_listener *row)
+{
+	return row->row.name;
 }

@@ -4,6 +4,7 @@
  *	load --port 1110 --user u%d@x --password p --work poll --connections 8 --sessions 500 --pid
  *PID
  *
+ * hold: logs in, stays for --hold seconds once all do; --ramp N: only N logins at a time.
  * --behind PID: another tree whose CPU is shown apart (the IMAP server behind a gateway).
  * Prints sessions per second, percentiles of a session's time, and the CPU that the server's
  *process tree (--pid) spent per session. Built on popgate's own runtime: each connection is a
@@ -22,7 +23,7 @@
 
 static struct options {
 	const char *host, *user, *password, *work, *tls;
-	unsigned long port, connections, sessions, users, messages, hold_seconds;
+	unsigned long port, connections, sessions, users, messages, hold_seconds, ramp;
 	long pid, behind;
 	bool json;
 } opt = { .host = "127.0.0.1",
@@ -38,7 +39,7 @@ static struct options {
 
 static struct {
 	struct tls_context *tls;
-	unsigned long started, done, failures, held;
+	unsigned long started, done, failures, held, waiting;
 	double *ms; /* of each session done */
 	uint64_t octets;
 	struct process_cost held_cost;
@@ -142,7 +143,9 @@ fiber_fn static bool each_message(struct client *c, const char *format)
 fiber_fn static bool hold(struct client *c)
 {
 	(void)c;
+	run.waiting--;
 	if (++run.held == opt.connections) {
+		fprintf(stderr, "%lu held\n", run.held);
 		(void)wait_sleep(opt.hold_seconds * 1000);
 		run.held_cost = process_tree_cost((pid_t)opt.pid);
 	}
@@ -172,9 +175,18 @@ fiber_fn static void connection(void *arg)
 	(void)arg;
 	while (run.started < opt.sessions) {
 		struct client c = { 0 };
-		unsigned long number = run.started++;
-		uint64_t start = uv_hrtime();
-		bool good = begin(&c, number) && work(&c) && ask(&c, "QUIT\r\n");
+		unsigned long number;
+		uint64_t start;
+		bool good;
+
+		/* Not all at once: a held session makes room for the next. */
+		while (opt.ramp && run.waiting >= opt.ramp)
+			if (failed(wait_sleep(1)))
+				return;
+		run.waiting++;
+		number = run.started++;
+		start = uv_hrtime();
+		good = begin(&c, number) && work(&c) && ask(&c, "QUIT\r\n");
 
 		if (good)
 			run.ms[run.done++] = (double)(uv_hrtime() - start) / 1e6;
@@ -228,7 +240,7 @@ static const struct option long_options[] = { { "host", required_argument, NULL,
 	{ "sessions", required_argument, NULL, 's' }, { "users", required_argument, NULL, 'n' },
 	{ "messages", required_argument, NULL, 'm' }, { "hold", required_argument, NULL, 'o' },
 	{ "pid", required_argument, NULL, 'i' }, { "behind", required_argument, NULL, 'b' },
-	{ "json", no_argument, NULL, 'j' }, { 0 } };
+	{ "ramp", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 
 static bool parse_options(int argc, char **argv)
 {
@@ -274,6 +286,9 @@ static bool parse_options(int argc, char **argv)
 			break;
 		case 'b':
 			opt.behind = strtol(optarg, NULL, 10);
+			break;
+		case 'r':
+			opt.ramp = strtoul(optarg, NULL, 10);
 			break;
 		case 'j':
 			opt.json = true;

@@ -5,20 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROCESSES_MAX 65536
 
 struct process {
 	pid_t pid, parent;
-	double cpu_ticks;
+	double reaped_ms;
 	bool wanted;
 };
 
 static bool read_stat(pid_t pid, struct process *ret)
 {
 	char path[64], text[1024], *fields;
-	unsigned long user, system;
 	long reaped_user, reaped_system;
 	int parent;
 	FILE *file;
@@ -33,13 +33,24 @@ static bool read_stat(pid_t pid, struct process *ret)
 	text[n] = '\0';
 	fields = strrchr(text, ')'); /* the name may hold anything */
 	if (!fields ||
-		sscanf(fields + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld",
-			&parent, &user, &system, &reaped_user, &reaped_system) != 5)
+		sscanf(fields + 2, "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %ld %ld",
+			&parent, &reaped_user, &reaped_system) != 3)
 		return false;
 	*ret = (struct process){ .pid = pid, .parent = parent };
-	ret->cpu_ticks =
-		(double)user + (double)system + (double)reaped_user + (double)reaped_system;
+	ret->reaped_ms =
+		(double)(reaped_user + reaped_system) * 1000 / (double)sysconf(_SC_CLK_TCK);
 	return true;
+}
+
+/* To the nanosecond, its ended threads included; /proc tells ticks only. */
+static double own_ms(pid_t pid)
+{
+	clockid_t clock;
+	struct timespec t;
+
+	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+		return 0;
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static double read_pss(pid_t pid)
@@ -102,7 +113,7 @@ struct process_cost process_tree_cost(pid_t root)
 	for (size_t i = 0; i < n; i++) {
 		if (!all[i].wanted)
 			continue;
-		cost.cpu_ms += all[i].cpu_ticks * 1000 / (double)sysconf(_SC_CLK_TCK);
+		cost.cpu_ms += own_ms(all[i].pid) + all[i].reaped_ms;
 		cost.pss_kib += read_pss(all[i].pid);
 		cost.processes++;
 	}

@@ -30,14 +30,16 @@ only 'yaml\.h' 'config/' 'YAML is known to config alone'
 only 'sqlite3\.h' 'proxy/maildrop/|tests/unit/maildrop/' 'SQLite is known to the registry alone'
 only 'libpq' 'proxy/maildrop/|tests/unit/maildrop/' 'PostgreSQL is known to the registry alone'
 only 'curl/' 'proxy/runtime/http\.c' 'HTTP is known to one file alone'
-only 'jansson' 'proxy/(login/oauth|adoption/id_json\.c)|tests/unit/login/' 'JSON is known to OAuth and to files of ids'
+only 'jansson' 'proxy/(login/oauth|admin/|adoption/id_json\.c)|tests/unit/login/' 'JSON is known to OAuth, to files of ids and to admin'
 only 'cjose/' 'proxy/login/oauth|tests/unit/login/' 'JWT is known to OAuth alone'
+only 'microhttpd' 'proxy/admin/' 'the HTTP server is known to admin alone'
 only 'gsasl' 'proxy/login/' 'SASL is known to login alone'
 only '(crypt|argon2|security/pam_appl)\.h' 'proxy/login/|tests/unit/login/' \
 	'password hashes are known to login alone'
+only 'systemd/' 'proxy/systemd\.c' 'systemd is known to one file alone'
 only 'gssapi' 'proxy/runtime/gss\.c' 'GSSAPI is known to the runtime alone'
 only 'openssl/(ssl|bio|x509|pem)' 'proxy/runtime/|tests/unit/' 'TLS is known to the runtime alone'
-only 'openssl/' 'proxy/(runtime|login|maildrop|service)/|tests/unit/' \
+only 'openssl/' 'proxy/(runtime|login|maildrop|service)/|backends/fingerprint\.c|tests/unit/' \
 	'OpenSSL: TLS in the runtime; hashes and random where logins and identities are kept'
 
 never 'proxy/runtime' '(config|backends|proxy/(pop3|login|routing|maildrop|service|admin|verbs))/' \

@@ -107,9 +107,9 @@ def run(*arguments, stdin: str | bytes = b"", **options) -> subprocess.Completed
 
 
 class Gateway:
-    """A running `popgate serve`."""
+    """A running `popgate serve`; wrapper: a command that starts it."""
 
-    def __init__(self, directory: Path, config: dict, **options):
+    def __init__(self, directory: Path, config: dict, wrapper: list | None = None, **options):
         self.directory = directory
         self.config = config
         self.file = directory / "popgate.yaml"
@@ -117,6 +117,7 @@ class Gateway:
         self.past: list[str] = []  # of earlier processes
         self.changed = threading.Condition()
         self.process: subprocess.Popen | None = None
+        self.wrapper = wrapper or []
         self.options = options
         self.expected_status = 0
         self.may_break = False
@@ -139,7 +140,7 @@ class Gateway:
         self.past += self.lines
         self.lines = []
         self.process = subprocess.Popen(
-            [BINARY, "serve", "-c", self.file],
+            [*self.wrapper, BINARY, "serve", "-c", self.file],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, **self.options,
         )  # fmt: skip

@@ -400,8 +400,7 @@ static void keys_without_effect_are_noted(void **state)
 	fixture_expect(BASE "admin: {listen: '127.0.0.1:1'}\n"
 			    "log: {transcript: [a]}\n"
 			    "uidl: {format: '%{uid}', max_changed: 21}\n",
-		NOTE "3:17: admin.listen: is accepted, but not in effect in this version\n" NOTE
-		     "4:19: log.transcript: is accepted, but not in effect in this version\n" NOTE
+		NOTE "4:19: log.transcript: is accepted, but not in effect in this version\n" NOTE
 		     "5:16: uidl.format: is accepted, but not in effect in this version\n" NOTE
 		     "5:39: uidl.max_changed: is accepted, but not in effect in this version\n");
 	/* Their defaults, and what is turned off, are no news. */

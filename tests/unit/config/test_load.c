@@ -161,6 +161,23 @@ static void paths_belong_to_the_folder_of_their_file(void **state)
 	assert_string_equal(c->tenants[1].maildir.path, fixture_path("t/mail/%{user}"));
 }
 
+static void files_of_the_service_manager(void **state)
+{
+	const char *text = LISTENER "auth: {users_file: '${CREDENTIALS_DIRECTORY}/users'}\n" TENANT;
+	const struct config *c;
+
+	(void)state;
+	fixture_mkdir("credentials");
+	fixture_write("credentials/users", "");
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", fixture_path("credentials"), 1), 0);
+	c = fixture_load_good(text);
+	assert_string_equal(c->tenants[0].auth.users_file, fixture_path("credentials/users"));
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+	fixture_expect(text,
+		"error @/popgate.yaml:2:20: auth.users_file: CREDENTIALS_DIRECTORY is not set, as "
+		"systemd does for a service, expected a file that can be read\n");
+}
+
 static void tenants_dir_is_read_in_order_behind_the_main_file(void **state)
 {
 	const struct config *c;
@@ -326,6 +343,7 @@ int main(void)
 		TEST(every_type_of_value),
 		TEST(tenants_inherit_key_by_key),
 		TEST(paths_belong_to_the_folder_of_their_file),
+		TEST(files_of_the_service_manager),
 		TEST(tenants_dir_is_read_in_order_behind_the_main_file),
 		TEST(listeners_and_certificates_have_defaults),
 		TEST(certificates_of_tls_listeners),

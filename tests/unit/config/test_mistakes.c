@@ -52,14 +52,14 @@ static void unknown_keys_name_the_nearest(void **state)
 			AT "3:1: users_file: unknown key, expected \"auth.users_file\"?\n" },
 		/* Nothing near: all that may stand there. */
 		{ "admin: {xyzzy: 1}\n",
-			AT "3:9: admin.xyzzy: unknown key, expected one of listen\n" },
+			AT "3:9: admin.xyzzy: unknown key, expected one of listen, socket\n" },
 		/* A tenant's key is none of the whole file. */
 		{ "maildir: {path: x}\n",
 			AT "3:1: maildir: unknown key, expected \"tenants[].maildir\"?\n" },
 		{ "? [a]\n: b\n", AT "3:3: a list or mapping as a key, expected a name\n" },
 		{ "\"a\\nb\": 1\n", AT
 			"3:1: a?b: unknown key, expected one of hostname, workers, run_as, "
-			"shutdown_grace, state, state_expire, tenants_dir, admin, log, listeners, "
+			"shutdown_grace, shutdown_delay, state, state_expire, tenants_dir, admin, log, listeners, "
 			"certificates, protocol, timeouts, limits, login_name, auth, maildrop, "
 			"uidl, sessions_per_user, tenants\n" },
 	};

@@ -19,7 +19,7 @@ static void decodes_what_it_encodes(void **state)
 	for (size_t n = 0; n <= sizeof(octets); n++) {
 		struct buffer text = { 0 }, back = { 0 };
 
-		imap_base64(&text, octets, n, IMAP_BASE64_SASL);
+		imap_base64(&text, octets, n);
 		buffer_append(&text, "", 1);
 		buffer_append(&back, "behind", 6);
 		assert_true(imap_base64_decode(&back, buffer_data(&text)));

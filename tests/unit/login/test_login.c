@@ -9,6 +9,7 @@
 #include "proxy/login/login.h"
 #include "proxy/login/users.h"
 #include "proxy/runtime/fiber.h"
+#include "proxy/runtime/wait.h"
 
 /* One login attempt; password NULL: the octets are given. */
 struct attempt {
@@ -396,6 +397,45 @@ static void test_file_changes_while_hashes_are_computed(void **state)
 		assert_ok(crowd[i].error);
 }
 
+static void pass_a_second(void *arg)
+{
+	(void)arg;
+	clock_advance(1000);
+}
+
+/* A password is hashed once; a wrong one, and one whose hash changed, each time. */
+static void test_password_that_fitted_is_not_hashed_again(void **state)
+{
+	const char *path = path_of("cache.users"), *cost = "$y$j75$";
+	struct attempt *a = attempt_at(0, STORE_MAILDIR, path);
+
+	(void)state;
+	write_file(path, "ann:" HASH_YESCRYPT "\nbob:" HASH_YESCRYPT "\n");
+	a->tenant.auth.password_cache = 1000;
+	assert_cost(a, "ann", PASSWORD, ERR_OK, cost);
+	assert_ok(try_login(a, "ann", PASSWORD));
+	assert_int_equal(work, 0);
+	assert_cost(a, "ann", "wrong", ERR_AUTH, cost);
+	assert_cost(a, "ann", "wrong", ERR_AUTH, cost);
+	assert_cost(a, "nobody", PASSWORD, ERR_AUTH, cost);
+	in_fiber(pass_a_second, NULL);
+	assert_cost(a, "ann", PASSWORD, ERR_OK, cost);
+	write_file(path, "ann:" HASH_OF_EMPTY "\n");
+	assert_scope(try_login(a, "ann", PASSWORD), ERR_AUTH);
+	assert_int_equal(work, 1);
+}
+
+static void test_password_cache_can_be_turned_off(void **state)
+{
+	const char *path = path_of("uncached.users");
+	struct attempt *a = attempt_at(0, STORE_MAILDIR, path);
+
+	(void)state;
+	write_file(path, "ann:" HASH_BCRYPT "\n");
+	assert_cost(a, "ann", PASSWORD, ERR_OK, "$2b$04$");
+	assert_cost(a, "ann", PASSWORD, ERR_OK, "$2b$04$");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +453,8 @@ int main(void)
 		cmocka_unit_test(test_last_good_copy_serves_and_the_log_says_so_once),
 		cmocka_unit_test(test_many_fibers_share_a_file),
 		cmocka_unit_test(test_file_changes_while_hashes_are_computed),
+		cmocka_unit_test(test_password_that_fitted_is_not_hashed_again),
+		cmocka_unit_test(test_password_cache_can_be_turned_off),
 	};
 
 	return cmocka_run_group_tests_name("login", tests, setup, teardown);

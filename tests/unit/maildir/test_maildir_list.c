@@ -78,6 +78,8 @@ static void names_without_a_time_are_sorted_in_by_the_files(void **state)
 	char name[NAME_MAX + 5] = "cur/";
 
 	put(w, "cur/1700000005.a:2,", "x");
+	put(w, "cur/1700000009.M5.b:2,", "x");
+	put(w, "cur/1700000009.c:2,", "x");
 	put(w, "new/mail.eml,W=3", "x");
 	put(w, "cur/\xff\x01 strange:name", "x");
 	memset(name + 4, 'z', NAME_MAX);
@@ -86,12 +88,14 @@ static void names_without_a_time_are_sorted_in_by_the_files(void **state)
 	set_mtime(w, "cur/\xff\x01 strange:name", 1700000001);
 	set_mtime(w, name, 1700000001);
 	list(w);
-	assert_int_equal(w->listing.n, 4);
+	assert_int_equal(w->listing.n, 6);
 	assert_string_equal(w->listing.messages[0].key, name + 4);
 	assert_string_equal(w->listing.messages[1].key, "\xff\x01 strange:name");
 	assert_string_equal(w->listing.messages[2].key, "1700000005.a");
-	assert_string_equal(w->listing.messages[3].key, "mail.eml,W=3");
-	assert_int_equal(w->listing.messages[3].arrival, 1700000009);
+	assert_string_equal(w->listing.messages[3].key, "1700000009.c");
+	assert_string_equal(w->listing.messages[4].key, "mail.eml,W=3");
+	assert_int_equal(w->listing.messages[4].arrival, 1700000009);
+	assert_string_equal(w->listing.messages[5].key, "1700000009.M5.b");
 	assert_fetches(w, "\xff\x01 strange:name", "x");
 	assert_fetches(w, name + 4, "x");
 }

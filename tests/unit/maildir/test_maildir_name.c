@@ -9,7 +9,6 @@
 
 #include "backends/maildir/folder.h"
 #include "backends/maildir/measure.h"
-#include "backends/maildir/mutf7.h"
 #include "backends/maildir/name.h"
 #include "backends/maildir/size_cache.h"
 
@@ -111,34 +110,6 @@ static void flags_are_added_in_order_and_others_kept(void **state)
 	base[NAME_MAX - 4] = 'x';
 	base[NAME_MAX - 3] = '\0';
 	assert_false(maildir_name_flagged(base, "", 'S', out));
-}
-
-static void assert_mutf7(const char *text, const char *encoded)
-{
-	struct buffer out = { 0 };
-
-	assert_true(maildir_mutf7_append(&out, text, strlen(text)));
-	assert_int_equal(buffer_used(&out), strlen(encoded));
-	assert_memory_equal(out.data, encoded, strlen(encoded));
-	buffer_done(&out);
-}
-
-static void names_become_modified_utf7(void **state)
-{
-	struct buffer out = { 0 };
-
-	(void)state;
-	/* RFC 3501 section 5.1.3 */
-	assert_mutf7("~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
-		"~peter/mail/&U,BTFw-/&ZeVnLIqe-");
-	assert_mutf7("Entw\xc3\xbcrfe", "Entw&APw-rfe");
-	assert_mutf7("A&B", "A&-B");
-	assert_mutf7("\xc3\xbc&", "&APw-&-");
-	assert_mutf7("\xf0\x9f\x98\x80", "&2D3eAA-");
-	assert_false(maildir_mutf7_append(&out, "\xff", 1));
-	assert_false(maildir_mutf7_append(&out, "a\nb", 3));
-	assert_false(maildir_mutf7_append(&out, "\x7f", 1));
-	buffer_done(&out);
 }
 
 static void assert_folder(const char *name, enum folder_layout layout, const char *path)
@@ -285,7 +256,6 @@ int main(void)
 		cmocka_unit_test(time_is_what_the_name_begins_with),
 		cmocka_unit_test(sizes_are_fields_of_the_base_name),
 		cmocka_unit_test(flags_are_added_in_order_and_others_kept),
-		cmocka_unit_test(names_become_modified_utf7),
 		cmocka_unit_test(folders_stay_inside_the_maildir),
 		cmocka_unit_test(logins_stay_inside_the_template),
 		cmocka_unit_test(measured_sizes_are_those_sent),

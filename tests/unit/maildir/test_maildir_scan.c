@@ -1,13 +1,29 @@
 /*
- * Scanning a folder that changes meanwhile. readdir is wrapped at link time, so that a change comes
- * exactly when a directory has been read to its end.
+ * Scanning a folder that changes meanwhile. readdir and the clock are wrapped at link time, so that
+ * a change comes exactly when a directory has been read to its end, and time passes when a test
+ * says so.
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "backends/maildir/scan.h"
 #include "world.h"
+
+int __real_clock_gettime(clockid_t clock, struct timespec *ret);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
+
+/* How much later it is than it is, for the scan. */
+static int64_t later; /* s */
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	int rc = __real_clock_gettime(clock, ret);
+
+	ret->tv_sec += clock == CLOCK_REALTIME ? later : 0;
+	return rc;
+}
 
 struct dirent *__real_readdir(DIR *stream);
 struct dirent *__wrap_readdir(DIR *stream);
@@ -39,6 +55,7 @@ static struct maildir_scan scan(
 	assert_int_equal(maildir_scan_read(&scan, &dirs), 0);
 	at_end = NULL;
 	maildir_dirs_close(&dirs);
+	later = 0;
 	return scan;
 }
 
@@ -54,6 +71,7 @@ static void assert_found(const struct maildir_scan *scan, const char *base, cons
 /* Gives the directories' times an age, so that a later change shows. */
 static void age(const struct world *w, int64_t seconds)
 {
+	later = 3600;
 	set_mtime(w, "new", seconds);
 	set_mtime(w, "cur", seconds);
 }

@@ -175,6 +175,8 @@ struct call {
 	struct sink *out;
 	const struct backend_update *update;
 	enum removal_result *results;
+	size_t n;
+	struct backend_legacy *legacy;
 	struct err e;
 };
 
@@ -206,6 +208,14 @@ static void call_update(void *arg)
 	struct call *call = arg;
 
 	call->e = maildir_backend.update(call->w->backend, call->update, call->results);
+}
+
+static void call_legacy(void *arg)
+{
+	struct call *call = arg;
+
+	call->e = maildir_backend.legacy(
+		call->w->backend, call->w->arena, call->message, call->n, call->legacy);
 }
 
 struct err world_open(struct world *w)
@@ -296,6 +306,15 @@ struct err update(struct world *w, const struct backend_update *what, enum remov
 	struct call call = { .w = w, .update = what, .results = results };
 
 	run(call_update, &call);
+	return call.e;
+}
+
+struct err legacy(struct world *w, const struct backend_message *messages, size_t n,
+	struct backend_legacy *ret)
+{
+	struct call call = { .w = w, .message = messages, .n = n, .legacy = ret };
+
+	run(call_legacy, &call);
 	return call.e;
 }
 

@@ -79,6 +79,9 @@ void remove_one(struct world *w, const char *key, enum on_delete how);
 /* Marks one message seen. */
 void mark_seen(struct world *w, const char *key);
 
+struct err legacy(struct world *w, const struct backend_message *messages, size_t n,
+	struct backend_legacy *ret);
+
 /* Asserts the scope and a part of the detail. */
 void assert_error(struct err e, enum err_scope scope, const char *detail);
 

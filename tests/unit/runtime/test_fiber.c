@@ -2,6 +2,8 @@
 #include "fibers.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "proxy/runtime/wait.h"
 
@@ -247,6 +249,42 @@ static void test_high_water_mark(void **state)
 	assert_true(deepest >= 100UL * 1024);
 }
 
+/* How many pages of the 64 KiB that end at an address are in memory. */
+static size_t resident_below(const char *address)
+{
+	enum { SPAN = 64 * 1024 };
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t end = (uintptr_t)address / page * page;
+	unsigned char pages[SPAN / 4096] = { 0 };
+	size_t n = 0;
+
+	assert_int_equal(mincore((void *)(end - SPAN), SPAN, pages), 0);
+	for (size_t i = 0; i < SPAN / page; i++)
+		n += pages[i] & 1;
+	return n;
+}
+
+static void release_stack(void *arg)
+{
+	volatile char kept[512] = { 1, 2, 3 };
+	const char *here = __builtin_frame_address(0);
+
+	(void)arg;
+	use_stack(100UL * 1024);
+	assert_true(resident_below(here - 16384) > 0);
+	fiber_release_stack();
+	assert_int_equal(resident_below(here - 16384), 0);
+	assert_ok(wait_turn());
+	assert_int_equal(kept[0] + kept[1] + kept[2], 6);
+	use_stack(100UL * 1024);
+}
+
+static void test_stack_is_given_back(void **state)
+{
+	(void)state;
+	run_fiber(release_stack, NULL);
+}
+
 static void suspend_outside(void)
 {
 	runtime_init();
@@ -314,6 +352,7 @@ int main(void)
 		fiber_test(test_hard_suspension_ends_by_wake_only),
 		fiber_test(test_busy_fiber_shares_the_loop),
 		fiber_test(test_stacks_are_reused),
+		fiber_test(test_stack_is_given_back),
 		fiber_test(test_thousands_at_once),
 		fiber_test(test_high_water_mark),
 		cmocka_unit_test(test_misuse_aborts_with_a_name),

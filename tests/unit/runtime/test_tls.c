@@ -191,6 +191,70 @@ static void test_sessions_resume(void **state)
 	}
 }
 
+/* Our client with a server of OpenSSL's own, which tells what it was offered. */
+static struct err run_foreign_server(
+	struct tls_context *client_context, const char *name, SSL_CTX *server_context)
+{
+	struct end client = { .context = client_context, .server_name = name }, server = { 0 };
+	SSL *ssl = SSL_new(server_context);
+	char octets[8];
+	bool heard = false;
+
+	open_ends(&server, &client);
+	(void)SSL_set_fd(ssl, stream_fd(server.stream));
+	SSL_set_accept_state(ssl);
+	(void)fiber_spawn("client", be_client, &client);
+	while (fiber_count() > 0) {
+		if (!heard && SSL_do_handshake(ssl) == 1)
+			heard = SSL_read(ssl, octets, 4) == 4 && SSL_write(ssl, octets, 4) == 4;
+		(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+	}
+	client.context = NULL;
+	close_ends(&server, &client);
+	SSL_free(ssl);
+	return client.handshake;
+}
+
+static SSL_CTX *foreign_server(const char *certificate, const char *key, int version)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	assert_int_equal(
+		SSL_CTX_use_certificate_chain_file(context, certificate_path(certificate)), 1);
+	assert_int_equal(
+		SSL_CTX_use_PrivateKey_file(context, certificate_path(key), SSL_FILETYPE_PEM), 1);
+	(void)SSL_CTX_set_max_proto_version(context, version);
+	return context;
+}
+
+/* The second handshake with a server is short; one with another name, and one with a server that
+ * knows nothing of the first, are whole, with all that is verified in them. */
+static void test_client_resumes(void **state)
+{
+	static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_context *client = client_of("ca.pem");
+		SSL_CTX *server = foreign_server("server.pem", "server.key", versions[i]);
+		SSL_CTX *stranger = foreign_server("stranger.pem", "stranger.key", versions[i]);
+
+		assert_ok(run_foreign_server(client, "pop.example", server));
+		assert_int_equal(SSL_CTX_sess_hits(server), 0);
+		assert_ok(run_foreign_server(client, "pop.example", server));
+		assert_int_equal(SSL_CTX_sess_hits(server), 1);
+		assert_ok(run_foreign_server(client, "127.0.0.1", server));
+		assert_int_equal(SSL_CTX_sess_hits(server), 1);
+		assert_err(run_foreign_server(client, "second.example", server), ERR_PEER,
+			"the certificate is for pop.example");
+		assert_err(run_foreign_server(client, "pop.example", stranger), ERR_PEER, "");
+		assert_ok(run_foreign_server(client, "pop.example", server));
+		SSL_CTX_free(stranger);
+		SSL_CTX_free(server);
+		tls_context_free(client);
+	}
+}
+
 static void test_minimum_version(void **state)
 {
 	static const int versions[] = { TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION,
@@ -304,6 +368,7 @@ int main(void)
 		fiber_test(test_no_name_to_verify),
 		fiber_test(test_certificate_follows_the_server_name),
 		fiber_test(test_sessions_resume),
+		fiber_test(test_client_resumes),
 		fiber_test(test_minimum_version),
 		fiber_test(test_client_certificates),
 		fiber_test(test_files_are_checked),

@@ -187,6 +187,7 @@ static void test_no_slot_is_no_trouble(void **state)
 	(void)state;
 	session_table_state(NULL, SESSION_OPEN);
 	session_table_octets(NULL, 1, 2);
+	session_table_describe(NULL, "1", "pop3");
 	session_table_leave(NULL);
 }
 
@@ -220,7 +221,8 @@ static void test_others_see_a_session(void **state)
 	assert_true(session_table_bind(slot, "acme", "joe@acme.example", 1));
 	session_table_state(slot, SESSION_OPEN);
 	session_table_octets(slot, 10, 20);
-	session_table_octets(slot, 1, 2);
+	session_table_octets(slot, 11, 22);
+	session_table_describe(slot, "0badcafe-1", "pop3s");
 	seen.n = 0;
 	session_table_each(collect, &seen);
 	assert_int_equal(seen.n, 1);
@@ -229,6 +231,8 @@ static void test_others_see_a_session(void **state)
 	assert_string_equal(seen.views[0].login, "joe@acme.example");
 	assert_int_equal(seen.views[0].octets_in, 11);
 	assert_int_equal(seen.views[0].octets_out, 22);
+	assert_string_equal(seen.views[0].id, "0badcafe-1");
+	assert_string_equal(seen.views[0].listener, "pop3s");
 
 	session_table_leave(slot);
 	seen.n = 0;

@@ -1,4 +1,4 @@
-#include "backends/maildir/mutf7.h"
+#include "backends/mutf7.h"
 
 #include "proxy/runtime/utf8.h"
 
@@ -61,7 +61,7 @@ static void put_character(struct buffer *out, struct run *run, uint32_t c)
 	}
 }
 
-bool maildir_mutf7_append(struct buffer *out, const char *text, size_t n)
+bool mutf7_append(struct buffer *out, const char *text, size_t n)
 {
 	struct run run = { 0 };
 	uint32_t c;

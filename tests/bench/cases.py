@@ -1,0 +1,242 @@
+"""The cases of the benchmark: what is measured, on whom, and what the gateway aims at.
+
+A case gives rows {server, what it measures: figure}; the table shows them against the aim and the
+floor. Aims are figures of one machine of 2 cores; elsewhere only the ratios mean something.
+"""
+
+import json
+import subprocess
+import sys
+
+from servers import BUILD, PASSWORD, Bench, Mail, Server
+
+LOAD = BUILD / "bench/popgate_load"
+
+MESSAGES, OCTETS = 1000, 2000
+BIG_MESSAGES, BIG_OCTETS = 20, 22_000_000
+HUGE = 100_000
+HALF_TRIP = 25  # ms
+
+
+def load(server: Server, work: str, users: str, count: int = 1, tls: bool = False, sessions: int = 200,
+         connections: int = 8, **options) -> dict:
+    command = [LOAD, "--json", "--work", work, "--tls", "implicit" if tls else "none",
+               "--user", f"{users}%lu@acme.example", "--users", count, "--password", PASSWORD,
+               "--port", server.tls_port if tls else server.port, "--pid", server.process.pid,
+               "--sessions", sessions, "--connections", connections]
+    for name, value in options.items():
+        command += [f"--{name}", value]
+    if server.behind:
+        command += ["--behind", server.behind]
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{server.name}: {work}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+class Case:
+    """One line of the table for each server."""
+
+    unit = "CPU ms"
+    figure = "cpu_ms"
+
+    def __init__(self, name: str, text: str, aim: float | None, measure, **attributes):
+        self.name, self.text, self.aim, self.measure = name, text, aim, measure
+        self.__dict__.update(attributes)
+
+
+class World:
+    """The servers that most cases share, started when first asked for."""
+
+    def __init__(self, bench: Bench):
+        self.bench = bench
+        self.dovecot, self.imap_port = bench.dovecot_maildir()
+        self.behind = self.dovecot.process.pid
+        self._made: dict = {}
+
+    def once(self, name, make) -> Server:
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    @property
+    def imapc(self):
+        return self.once("imapc", lambda: self.bench.dovecot_imapc(self.imap_port, self.behind))
+
+    @property
+    def nginx(self):
+        return self.once("nginx", lambda: self.bench.nginx(self.dovecot.port, self.behind))
+
+    @property
+    def maildir(self):
+        return self.once("maildir", self.bench.gateway_maildir)
+
+    @property
+    def imap(self):
+        return self.once("imap", lambda: self.bench.gateway_imap(self.imap_port, self.behind))
+
+    def floor(self, messages, octets):
+        return self.once(f"floor{messages}", lambda: self.bench.floor(messages, octets))
+
+    def all(self, messages=MESSAGES, octets=OCTETS):
+        return [self.dovecot, self.imapc, self.nginx, self.floor(messages, octets),
+                self.maildir, self.imap]
+
+
+def simple(work: str, tls: bool = False, sessions: int = 300, **options):
+    """The same load on every server, after a few sessions that fill caches and registry."""
+
+    def measure(world: World) -> list:
+        rows = []
+        for server in world.all():
+            load(server, work, "poll", 8, tls, 16, **options)
+            rows.append((server.name, load(server, work, "poll", 8, tls, sessions, **options)))
+        return rows
+
+    return measure
+
+
+def huge(world: World) -> list:
+    rows = []
+    for server in (world.dovecot, world.imapc, world.floor(HUGE, OCTETS), world.maildir, world.imap):
+        first = load(server, "poll", "huge", sessions=1, connections=1)
+        again = load(server, "poll", "huge", sessions=10, connections=1)
+        rows.append((server.name, {**again, "first_ms": first["p50_ms"]}))
+    return rows
+
+
+def big(tls: bool):
+    def measure(world: World) -> list:
+        rows = []
+        for server in world.all(BIG_MESSAGES, BIG_OCTETS):
+            load(server, "retr", "big", tls=tls, sessions=1, connections=1)
+            rows.append((server.name, load(server, "retr", "big", tls=tls, sessions=3, connections=1)))
+        return rows
+
+    return measure
+
+
+def far(work: str, user: str, messages: int = 0, warm: bool = True, **imap):
+    """Gateways 50 ms away from the IMAP server; what the client waits for."""
+
+    def measure(world: World) -> list:
+        port = world.once("relay", lambda: world.bench.relay(world.imap_port, HALF_TRIP))
+        servers = [
+            world.once("far imapc", lambda: world.bench.dovecot_imapc(port, world.behind)),
+            world.once(f"far {imap}", lambda: world.bench.gateway_imap(port, world.behind, **imap)),
+        ]
+        rows = []
+        for server in servers:
+            # A peer that takes a round trip a message would take a minute: a tenth of it shows.
+            part = 100 if "imapc" in server.name and messages else messages
+            if warm:
+                load(server, "poll", user, sessions=1, connections=1)
+            result = load(server, work, user, sessions=1, connections=1, messages=part)
+            scale = messages / part if part else 1
+            rows.append((server.name, {**result, "p50_ms": result["p50_ms"] * scale}))
+        return rows
+
+    return measure
+
+
+def hold(connections: int):
+    def measure(world: World) -> list:
+        rows = []
+        for server in world.all():
+            idle = load(server, "hold", "poll", 8, True, connections=1, sessions=1, hold=1)
+            held = load(server, "hold", "poll", 8, True, connections=connections, hold=5)
+            each = (held["held_pss_kib"] * connections - idle["held_pss_kib"]) / (connections - 1)
+            rows.append((server.name, {**held, "each_kib": each}))
+        return rows
+
+    return measure
+
+
+def hold_many(world: World) -> list:
+    count = 10_000
+    server = world.bench.gateway_imap(world.imap_port, world.behind, "popgate, IMAP, 10,000 held")
+    command = [LOAD, "--json", "--work", "hold", "--tls", "implicit", "--user", "small%lu@acme.example",
+               "--users", 50, "--password", PASSWORD, "--port", server.tls_port, "--pid",
+               server.process.pid, "--connections", count, "--ramp", 64, "--hold", 20]
+    holding = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    for line in holding.stderr:
+        if "held" in line:
+            break
+    during = load(server, "login", "small", 50, True, sessions=50, connections=1)
+    out = holding.communicate()[0]
+    if holding.returncode:
+        raise SystemExit("not all sessions could be held")
+    held = json.loads(out)
+    return [(server.name, {"total_mib": held["held_pss_kib"] * count / 1024,
+                           "login_p50_ms": during["p50_ms"], "login_p99_ms": during["p99_ms"]})]
+
+
+def growth(world: World) -> list:
+    rows = []
+    for user, messages in (("grow100-", 100), ("poll", 1000), ("grow10000-", 10_000), ("huge", HUGE)):
+        load(world.imap, "poll", user, sessions=2, connections=1)
+        result = load(world.imap, "login", user, sessions=20, connections=1)
+        rows.append((f"popgate, IMAP, {messages:,} messages", result))
+    return rows
+
+
+def mail_of(names: set[str]) -> Mail:
+    """What the chosen cases need; all of it takes a while to write."""
+    mail = Mail()
+    mail.add("poll", 8, MESSAGES, OCTETS)
+    if names & {"retr-big", "retr-big-tls"}:
+        mail.add("big", 1, BIG_MESSAGES, BIG_OCTETS)
+    if names & {"poll-100k", "growth"}:
+        mail.add("huge", 1, HUGE, 400)
+    if "growth" in names:
+        mail.add("grow100-", 1, 100, OCTETS)
+        mail.add("grow10000-", 1, 10_000, 400)
+    if any(name.startswith("far-") for name in names):
+        mail.add("far", 1, MESSAGES, OCTETS)
+    if "hold-10k" in names:
+        mail.add("small", 50, 20, OCTETS)
+    return mail
+
+
+CASES = [
+    Case("login", "login, QUIT", 0.12, simple("login")),
+    Case("poll", "login, STAT, UIDL of 1,000 messages, QUIT", 0.25, simple("poll"), aim_imap=0.4),
+    Case("poll-tls", "the same over TLS", 0.85, simple("poll", tls=True)),
+    Case("poll-100k", "the same of 100,000 messages, unchanged", 20, huge),
+    Case("growth", "login, QUIT as the mailbox grows", None, growth),
+    Case("retr", "RETR of 1,000 messages of 2 KB", None, simple("retr", sessions=16)),
+    Case("retr-big", "RETR of 20 messages of 22 MB", 550, big(tls=False)),
+    Case("retr-big-tls", "the same over TLS", 850, big(tls=True)),
+    Case("far-first", "server 50 ms away: first login, 1,000 messages", 600,
+         far("poll", "far", warm=False), unit="ms", figure="p50_ms"),
+    Case("far-poll", "server 50 ms away: poll, nothing new", 300, far("poll", "far"),
+         unit="ms", figure="p50_ms"),
+    Case("far-poll-warm", "the same with keep_warm", 60, far("poll", "far", keep_warm="60s"),
+         unit="ms", figure="p50_ms"),
+    Case("far-retr", "server 50 ms away: RETR of 1,000 messages of 2 KB", 2000,
+         far("retr", "far", MESSAGES), unit="ms", figure="p50_ms"),
+    Case("far-top", "server 50 ms away: TOP n 0 of the same", 1000, far("top", "far", MESSAGES),
+         unit="ms", figure="p50_ms"),
+    Case("hold", "TLS sessions held after login: memory of each", 40, hold(400), unit="KiB",
+         figure="each_kib"),
+    Case("hold-10k", "10,000 TLS sessions held: memory in all", 450, hold_many, unit="MiB",
+         figure="total_mib"),
+]
+
+
+def run(names: list[str], directory) -> list[dict]:
+    chosen = [case for case in CASES if case.name in names]
+    bench = Bench(directory, mail_of({case.name for case in chosen}))
+    rows = []
+    try:
+        world = World(bench)
+        for case in chosen:
+            print(f"{case.name}: {case.text}", file=sys.stderr)
+            for server, result in case.measure(world):
+                rows.append({"case": case.name, "text": case.text, "server": server,
+                             "aim": getattr(case, "aim_imap", case.aim) if "IMAP" in server else case.aim,
+                             "unit": case.unit, "figure": result[case.figure], "result": result})
+    finally:
+        bench.close()
+    return rows
