@@ -188,7 +188,7 @@ void key_expected(const struct key *key, struct buffer *out)
 		[KEY_ADDRESS] =
 			"an address with a port, such as \"127.0.0.1:9110\" or \"[::1]:9110\"",
 		[KEY_URL] = "a URL that begins with https:// (or http://, to a loopback address)",
-		[KEY_STATE] = "sqlite:PATH or none",
+		[KEY_STATE] = "sqlite:PATH, postgresql://USER@HOST/DATABASE or none",
 		[KEY_BOOL] = "true or false",
 		[KEY_TEXTS] = "a list such as [a, b]",
 		[KEY_DOMAINS] = "a list of domains such as [acme.example, \"*.acme.example\"]",
@@ -206,8 +206,10 @@ void key_expected(const struct key *key, struct buffer *out)
 				out, " of %" PRIu64 " to %" PRIu64 " octets", key->min, key->max);
 		break;
 	case KEY_UIDL_FORMAT:
-		buffer_printf(out, "decimal, or ");
-		__attribute__((fallthrough));
+		buffer_printf(out, "decimal, or a text with ");
+		list_choices(key, "%{", out);
+		buffer_printf(out, "; numbers also as %%{uid:hex8}, %%{uid:HEX8} or %%{uid:dec10}");
+		break;
 	case KEY_TEMPLATE:
 	case KEY_PATH_TEMPLATE:
 		buffer_printf(out, "a text with ");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/uidl_format.h"
 #include "config/units.h"
 
 #define MEMBER(s, type, m) .scope = (s), .offset = offsetof(type, m), .size = sizeof(((type *)0)->m)
@@ -52,8 +53,6 @@ static const struct choice oauth2_flows[] = { { "device", OAUTH2_DEVICE },
 	{ "service_account", OAUTH2_SERVICE_ACCOUNT }, { "refresh_token", OAUTH2_REFRESH_TOKEN },
 	{ 0 } };
 static const struct choice login_names[] = { { "login" }, { "user" }, { "domain" }, { 0 } };
-static const struct choice uidl_names[] = { { "uid" }, { "uidvalidity" }, { "filename" },
-	{ "emailid" }, { "guid" }, { 0 } };
 
 const struct key config_keys[] = {
 	{ "hostname", KEY_TEXT, IN_CONFIG(hostname), "localhost", 1, 255,
@@ -70,6 +69,10 @@ const struct key config_keys[] = {
 	{ "state", KEY_STATE, IN_CONFIG(state), "sqlite:/var/lib/popgate/state.db",
 		.help = "Where unique-ids are remembered: sqlite:PATH, postgresql://USER@HOST/DATABASE "
 			"(shared by many gateways), or none." },
+	{ "state_expire", KEY_DURATION, IN_CONFIG(state_expire), "never", 7 * DAY, 36500 * DAY,
+		never_words,
+		.help = "Maildrops that nobody logged in to for so long are forgotten, where all of their "
+			"unique-ids can be computed anew." },
 	{ "tenants_dir", KEY_FOLDER, IN_CONFIG(tenants_dir), "", .flags = KEY_HIDDEN,
 		.help = "A folder whose *.yaml files are one tenant each; they come after those of the "
 			"main file, sorted by name." },
@@ -261,7 +264,8 @@ const struct key config_keys[] = {
 		.help = "The address that such notices come from; empty: postmaster@hostname." },
 
 	{ "uidl", KEY_SECTION, SCOPE_SHARED, .help = "Unique-ids." },
-	{ "uidl.format", KEY_UIDL_FORMAT, IN_SHARED(uidl.format), "decimal", 1, 200, uidl_names,
+	{ "uidl.format", KEY_UIDL_FORMAT, IN_SHARED(uidl.format), "decimal", 1, 200,
+		uidl_format_names,
 		.flags = KEY_NOT_YET, .help = "decimal, or a template that gives what an older server gave." },
 	{ "uidl.max_changed", KEY_PERCENT, IN_SHARED(uidl.max_changed), "20", 0, 100,
 		.flags = KEY_NOT_YET,

@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "config/address.h"
+#include "config/database.h"
 #include "config/template.h"
+#include "config/uidl_format.h"
 #include "config/units.h"
 
 #define TEXT_MAX 4096
@@ -189,7 +191,8 @@ static bool set_template(const struct setting *s, const struct scalar *v)
 		return refuse_text(s, v);
 	if (s->key->type == KEY_UIDL_FORMAT && strcmp(text, "decimal") != 0 && !strstr(text, "%{"))
 		return refuse_text(s, v);
-	bad = template_unknown(text, s->key->choices, s->arena);
+	bad = s->key->type == KEY_UIDL_FORMAT ? uidl_format_unknown(text, s->arena)
+					      : template_unknown(text, s->key->choices, s->arena);
 	if (bad)
 		return refuse(s, v->at, "%s is not known", quoted(s->arena, bad));
 	store_text(s, text);
@@ -214,12 +217,27 @@ static bool set_address(const struct setting *s, const struct scalar *v)
 	return true;
 }
 
+static bool set_database(const struct setting *s, const struct scalar *v)
+{
+	struct config *config = (struct config *)((char *)s->member - s->key->offset);
+	const char *trouble = database_uri_trouble(v->text);
+
+#ifndef POPGATE_POSTGRESQL
+	trouble = "this popgate was built without PostgreSQL";
+#endif
+	if (trouble)
+		return refuse(s, v->at, "%s", trouble);
+	config->state_kind = STATE_POSTGRESQL;
+	store_text(s, v->text);
+	return true;
+}
+
 static bool set_state(const struct setting *s, const struct scalar *v)
 {
 	struct config *config = (struct config *)((char *)s->member - s->key->offset);
 
-	if (strncmp(v->text, "postgresql:", 11) == 0 || strncmp(v->text, "postgres:", 9) == 0)
-		return refuse(s, v->at, "PostgreSQL is not supported by this version yet");
+	if (database_uri_is(v->text))
+		return set_database(s, v);
 	if (strcmp(v->text, "none") == 0) {
 		config->state_kind = STATE_NONE;
 		config->state = "";

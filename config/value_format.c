@@ -122,6 +122,10 @@ static void format_state(const struct key *key, const void *member, struct buffe
 		buffer_printf(out, "none");
 		return;
 	}
+	if (config->state_kind == STATE_POSTGRESQL) {
+		value_format_text(config->state, out);
+		return;
+	}
 	text = mem_printf("sqlite:%s", config->state);
 	value_format_text(text, out);
 	free(text);

@@ -12,7 +12,7 @@ set -euo pipefail
 # shellcheck disable=SC2034 # the groups are used by name
 build=(gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libetpan-dev libyaml-dev
 	libssl-dev libsqlite3-dev libargon2-dev libcrypt-dev libgsasl-dev libpam0g-dev krb5-multidev
-	libcurl4-gnutls-dev libjansson-dev libcjose-dev libmicrohttpd-dev libsystemd-dev)
+	libcurl4-gnutls-dev libjansson-dev libcjose-dev libmicrohttpd-dev libpq-dev libsystemd-dev)
 # shellcheck disable=SC2034
 package=(dpkg-dev file)
 demo=(curl openssl)
@@ -24,7 +24,7 @@ test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-c
 	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git systemd
 	python3-jwt python3-cryptography
 	krb5-kdc krb5-admin-server krb5-user python3-gssapi dovecot-gssapi gss-ntlmssp
-	"${demo[@]}" "${imap[@]}")
+	postgresql "${demo[@]}" "${imap[@]}")
 
 # The OpenID provider of the tests runs on node; not only Debian's comes with an npm.
 if ! command -v npm >/dev/null; then
@@ -80,7 +80,7 @@ apt-get -q -y --no-remove install --no-install-recommends "${missing[@]}"
 for package in "${missing[@]}"; do
 	case $package in
 	dovecot-imapd) service=dovecot ;;
-	fetchmail | krb5-kdc | krb5-admin-server) service=$package ;;
+	fetchmail | krb5-kdc | krb5-admin-server | postgresql) service=$package ;;
 	*) continue ;;
 	esac
 	if [ -d /run/systemd/system ]; then

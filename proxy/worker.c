@@ -6,6 +6,8 @@
 
 #include "proxy/accept.h"
 #include "proxy/login/sasl.h"
+#include "proxy/maildrop/cache.h"
+#include "proxy/maildrop/registry_expiry.h"
 #include "proxy/maildrop/registry_health.h"
 #include "proxy/orders.h"
 #include "proxy/pop3/session.h"
@@ -162,6 +164,7 @@ static void close_handles(void)
 	uv_close((uv_handle_t *)&worker.orders, NULL);
 	uv_close((uv_handle_t *)&worker.drain, NULL);
 	uv_close((uv_handle_t *)&worker.retire, NULL);
+	registry_expiry_stop();
 	runtime_run();
 }
 
@@ -209,12 +212,14 @@ int worker_run(const struct worker_setup *setup)
 	};
 	worker.orders_fd = setup->orders_fd;
 	open_handles();
+	registry_expiry_start(registry, setup->config->state_expire);
 	accept_start(&worker.service, setup->listen, on_stopped);
 	if (registry)
 		worker.watch = fiber_spawn("registry watch", watch_main, NULL);
 	tell_master(ORDER_SERVING);
 	runtime_run();
 	close_handles();
+	cache_clear();
 	registry_close(registry);
 	runtime_close();
 	log_finish(LAST_LINES);

@@ -10,6 +10,8 @@
 		"Logins that failed, for whatever reason.") \
 	ROW(STAT_LOGINS_TOO_SOON, "popgate_logins_too_soon", "", \
 		"Of the failed logins, those refused by maildrop.login_delay.") \
+	ROW(STAT_LOGINS_CHANGED_IDS, "popgate_logins_changed_ids", "", \
+		"Of the failed logins, those refused by uidl.max_changed.") \
 	ROW(STAT_LOGINS_QUOTA_WARNED, "popgate_logins_quota_warned", "", \
 		"Logins whose mailbox was filled up to maildrop.quota_warning.") \
 	ROW(STAT_BACKEND_ERRORS, "popgate_store_errors", "", \

@@ -145,13 +145,15 @@ fiber_fn struct err entry_authenticate(const struct config *config,
 
 fiber_fn struct err entry_list(struct entry *entry, struct registry *registry)
 {
-	return maildrop_open(entry->account, entry->backend, registry, entry->arena, &entry->drop);
+	return maildrop_open(entry->account, entry->backend, registry, entry->arena,
+		&entry->opening, &entry->drop);
 }
 
 fiber_fn void entry_close(struct entry *entry)
 {
 	if (entry->backend)
 		entry->backend->ops->close(entry->backend);
+	maildrop_close(entry->drop);
 	arena_free(entry->arena);
 	*entry = (struct entry){ 0 };
 }

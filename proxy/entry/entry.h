@@ -25,6 +25,7 @@ struct entry {
 	const struct account *actor;   /* whose credentials: the account itself, or another */
 	struct backend *backend;
 	struct maildrop *drop;
+	struct maildrop_opening opening; /* once entry_list was called, also when that failed */
 };
 
 /* Whether the request, by its form, asks for another's mailbox than the login's own. */

@@ -32,6 +32,11 @@ static inline void bit_set(uint64_t *bits, size_t i)
 	bits[i / BITS_PER_WORD] |= UINT64_C(1) << (i % BITS_PER_WORD);
 }
 
+static inline void bit_unset(uint64_t *bits, size_t i)
+{
+	bits[i / BITS_PER_WORD] &= ~(UINT64_C(1) << (i % BITS_PER_WORD));
+}
+
 static inline void bits_clear_all(uint64_t *bits, size_t n)
 {
 	memset(bits, 0, bits_words(n) * sizeof(*bits));

@@ -3,68 +3,12 @@
 
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "proxy/maildrop/bits.h"
-#include "proxy/maildrop/snapshot.h"
+#include "proxy/maildrop/drop.h"
 
-/* IMAP's INBOX has no case (RFC 9051 section 5.1); a spelling must not make a new identity. */
-static const char *folder_identity(const char *name)
-{
-	return strcasecmp(name, "INBOX") == 0 ? "INBOX" : name;
-}
-
-static void name_folders(struct maildrop *drop)
-{
-	const struct string_list *also = &drop->settings->also;
-
-	drop->n_folders = also->n + 1;
-	drop->folders = arena_zalloc(drop->arena, drop->n_folders + 1, sizeof(*drop->folders));
-	drop->folder_hashes =
-		arena_zalloc(drop->arena, drop->n_folders, sizeof(*drop->folder_hashes));
-	drop->folders[0] = folder_identity(drop->account->folder);
-	drop->folder_hashes[0] = UNIQUE_ID_MAIN_FOLDER;
-	for (size_t i = 1; i < drop->n_folders; i++) {
-		drop->folders[i] = folder_identity(also->items[i - 1]);
-		drop->folder_hashes[i] = unique_id_folder_hash(drop->folders[i]);
-	}
-	drop->folders[drop->n_folders] = NOTICE_FOLDER;
-}
-
-/* A folder that is named twice (a login may choose one of maildrop.also) shows its mail once. */
-static bool named_before(const struct maildrop *drop, size_t folder)
-{
-	for (size_t i = 0; i < folder; i++)
-		if (strcmp(drop->folders[i], drop->folders[folder]) == 0)
-			return true;
-	return false;
-}
-
-static struct err check_hashes(const struct maildrop *drop)
-{
-	for (size_t i = 1; i < drop->n_folders; i++)
-		for (size_t j = 1; j < i; j++)
-			if (drop->folder_hashes[i] == drop->folder_hashes[j] &&
-				strcmp(drop->folders[i], drop->folders[j]) != 0)
-				return err_make(ERR_PERM,
-					"maildrop.also: the unique-ids of folders %s and %s would "
-					"collide; rename one of them",
-					drop->folders[j], drop->folders[i]);
-	return ok();
-}
-
-static void leave_out_repeated_folders(struct maildrop *drop)
-{
-	for (size_t folder = 1; folder < drop->n_folders; folder++) {
-		if (!named_before(drop, folder))
-			continue;
-		for (size_t i = 0; i < drop->n_messages; i++)
-			if (drop->messages[i].folder == folder)
-				bit_set(drop->left_out, i);
-	}
-}
-
+/* Nobody remembers anything: all that is shown is computed. */
 fiber_fn static struct err take_listing(struct maildrop *drop)
 {
 	const struct backend_list_request request = { 0 };
@@ -74,25 +18,43 @@ fiber_fn static struct err take_listing(struct maildrop *drop)
 	e = drop->backend->ops->list(drop->backend, drop->arena, &request, &listing);
 	if (failed(e))
 		return e;
-	if (listing.n > UINT32_MAX)
-		return err_make(ERR_LIMIT, "more than 2^32 messages");
-	drop->messages = arena_alloc(drop->arena, listing.n * sizeof(*drop->messages));
-	if (listing.n)
-		memcpy(drop->messages, listing.messages, listing.n * sizeof(*drop->messages));
-	drop->n_messages = listing.n;
+	if (listing.n >= UINT32_MAX)
+		return err_make(ERR_LIMIT, "2^32 messages or more");
 	drop->quota = listing.quota;
-	drop->left_out = bits_new(drop->arena, listing.n);
-	drop->known = bits_new(drop->arena, listing.n);
-	drop->retrieved = bits_new(drop->arena, listing.n);
-	for (size_t i = 0; i < listing.n; i++)
-		assert(listing.messages[i].folder < drop->n_folders);
-	leave_out_repeated_folders(drop);
-	snapshot_sort_by_key(drop);
+	return snapshot_of_listing(drop->account, drop->folders, &listing, &drop->snapshot);
+}
+
+/* The view of the snapshot is good for all, unless time has gone on over one of its messages. */
+static struct err take_view(struct maildrop *drop)
+{
+	const struct snapshot *snapshot = drop->snapshot;
+
+	drop->view = snapshot->view;
+	for (size_t i = 0; drop->settings->newer_than && i < snapshot->n; i++)
+		if (view_too_old(drop->settings, &snapshot->messages[i], drop->opened))
+			return view_make(
+				snapshot, drop->account, drop->opened, drop->arena, &drop->view);
 	return ok();
 }
 
+fiber_fn static struct err open_drop(struct maildrop *drop, struct maildrop_opening *opening)
+{
+	struct err e = folders_make(drop->account, drop->arena, &drop->folders);
+
+	if (!failed(e))
+		e = drop->registry ? drop_remember(drop, opening) : take_listing(drop);
+	if (!failed(e))
+		e = take_view(drop);
+	if (!failed(e) && drop->notice &&
+		drop->notice->message.size > UINT64_MAX - drop->view.octets)
+		e = err_make(
+			ERR_TEMP, "the sizes that the store gives add up to more than 2^64 octets");
+	return e;
+}
+
 fiber_fn struct err maildrop_open(const struct account *account, struct backend *backend,
-	struct registry *registry, struct arena *arena, struct maildrop **ret)
+	struct registry *registry, struct arena *arena, struct maildrop_opening *opening,
+	struct maildrop **ret)
 {
 	struct maildrop *drop = arena_zalloc(arena, 1, sizeof(*drop));
 	struct err e;
@@ -103,27 +65,37 @@ fiber_fn struct err maildrop_open(const struct account *account, struct backend 
 	drop->registry = registry;
 	drop->arena = arena;
 	drop->opened = time(NULL);
+	*opening = (struct maildrop_opening){ .note = ok() };
+	e = open_drop(drop, opening);
+	if (failed(e)) {
+		maildrop_close(drop);
+		return e;
+	}
 	drop->unique_id = arena_alloc(arena, sizeof(*drop->unique_id));
-	name_folders(drop);
-	if (account->tenant->store == STORE_IMAP && failed(e = check_hashes(drop)))
-		return e;
-	if (failed(e = take_listing(drop)))
-		return e;
-	if (registry && account->tenant->store == STORE_MAILDIR)
-		drop->numbers = arena_zalloc(arena, drop->n_messages, sizeof(*drop->numbers));
-	if (registry && failed(e = snapshot_remember(drop)))
-		return e;
-	if (failed(e = snapshot_make_view(drop)))
-		return e;
-	drop->marks = bits_new(arena, drop->n_view);
+	drop->retrieved = bits_new(arena, drop->snapshot->n);
+	drop->is_measured = bits_new(arena, drop->snapshot->n);
+	drop->marks = bits_new(arena, maildrop_count(drop));
 	*ret = drop;
 	return ok();
 }
 
-static uint32_t index_of(const struct maildrop *drop, size_t number)
+void maildrop_close(struct maildrop *drop)
 {
-	assert(number >= 1 && number <= drop->n_view);
-	return drop->view[number - 1];
+	if (!drop)
+		return;
+	snapshot_unref(steal(drop->snapshot));
+	snapshot_unref(steal(drop->base));
+}
+
+/* The notice is the newest message. */
+size_t drop_index(const struct maildrop *drop, size_t number)
+{
+	bool newest_first = drop->settings->order == ORDER_NEWEST_FIRST;
+
+	assert(number >= 1 && number <= maildrop_count(drop));
+	if (drop->notice && number == (newest_first ? 1 : drop->view.n + 1))
+		return drop_notice_index(drop);
+	return drop->view.indices[number - (drop->notice && newest_first ? 2 : 1)];
 }
 
 const struct backend_quota *maildrop_quota(const struct maildrop *drop)
@@ -139,59 +111,47 @@ bool maildrop_quota_warns(const struct maildrop *drop)
 
 size_t maildrop_count(const struct maildrop *drop)
 {
-	return drop->n_view;
+	return drop->view.n + (drop->notice != NULL);
 }
 
 size_t maildrop_visible(const struct maildrop *drop)
 {
-	return drop->n_view - drop->n_marks;
+	return maildrop_count(drop) - drop->n_marks;
 }
 
 uint64_t maildrop_visible_octets(const struct maildrop *drop)
 {
-	return drop->octets - drop->marked_octets;
+	uint64_t all = drop->view.octets + (drop->notice ? drop->notice->message.size : 0);
+
+	return all - drop->marked_octets;
 }
 
 bool maildrop_marked(const struct maildrop *drop, size_t number)
 {
-	(void)index_of(drop, number);
+	(void)drop_index(drop, number);
 	return bit_get(drop->marks, number - 1);
 }
 
 uint64_t maildrop_size(const struct maildrop *drop, size_t number)
 {
-	return snapshot_message(drop, index_of(drop, number))->size;
+	size_t index = drop_index(drop, number);
+
+	return index == drop_notice_index(drop)
+		       ? drop->notice->message.size
+		       : snapshot_size(drop->snapshot, drop->settings, index);
 }
 
-static void notice_unique_id(const struct maildrop *drop, struct unique_id *ret)
+void drop_unique_id(const struct maildrop *drop, size_t index, struct unique_id *ret)
 {
-	uint64_t number = drop->notice->entry.number;
-
-	if (drop->account->tenant->store == STORE_MAILDIR)
-		unique_id_number(ret, number);
+	if (index == drop_notice_index(drop))
+		entry_unique_id(&drop->notice->entry, drop->folders, ret);
 	else
-		unique_id_given(ret, number);
-}
-
-void snapshot_unique_id(const struct maildrop *drop, uint32_t index, struct unique_id *ret)
-{
-	const struct backend_message *message = snapshot_message(drop, index);
-
-	if (index == drop->n_messages)
-		notice_unique_id(drop, ret);
-	else if (drop->numbers)
-		unique_id_number(ret, drop->numbers[index]);
-	else if (message->key)
-		unique_id_name(
-			ret, message->folder ? drop->folders[message->folder] : NULL, message->key);
-	else
-		unique_id_imap(ret, drop->folder_hashes[message->folder], message->uidvalidity,
-			message->uid);
+		snapshot_unique_id(drop->snapshot, drop->folders, index, ret);
 }
 
 const char *maildrop_unique_id(const struct maildrop *drop, size_t number)
 {
-	snapshot_unique_id(drop, index_of(drop, number), drop->unique_id);
+	drop_unique_id(drop, drop_index(drop, number), drop->unique_id);
 	return drop->unique_id->text;
 }
 
@@ -206,7 +166,7 @@ void maildrop_mark(struct maildrop *drop, size_t number)
 
 void maildrop_unmark_all(struct maildrop *drop)
 {
-	bits_clear_all(drop->marks, drop->n_view);
+	bits_clear_all(drop->marks, maildrop_count(drop));
 	drop->n_marks = 0;
 	drop->marked_octets = 0;
 }
@@ -219,33 +179,46 @@ size_t maildrop_marks(const struct maildrop *drop)
 fiber_fn struct err maildrop_fetch(struct maildrop *drop, size_t number, enum fetch_part part,
 	uint64_t lines, struct sink *out)
 {
-	uint32_t index = index_of(drop, number);
+	size_t index = drop_index(drop, number);
 	struct err e;
 
 	assert(!maildrop_marked(drop, number));
 	/* Of TOP's lines the sink takes what it wants. */
-	if (index == drop->n_messages)
+	if (index == drop_notice_index(drop))
 		return out->write(out, drop->notice->text, strlen(drop->notice->text));
-	e = drop->backend->ops->fetch(drop->backend, &drop->messages[index], part, lines, out);
+	e = drop->backend->ops->fetch(drop->backend, drop_message(drop, index), part, lines, out);
 	/* A sink that wanted no more has not taken the message. */
 	if (!failed(e) && part == FETCH_ALL && !out->full)
 		bit_set(drop->retrieved, index);
 	return e;
 }
 
+/* The place of index's measurement; a new one where there is none. */
+static struct measured *place_of(struct maildrop *drop, size_t index)
+{
+	struct measured *grown;
+
+	for (size_t i = 0; bit_get(drop->is_measured, index) && i < drop->n_measured; i++)
+		if (drop->measured[i].index == index)
+			return &drop->measured[i];
+	bit_set(drop->is_measured, index);
+	if (drop->n_measured == drop->room_measured) {
+		drop->room_measured = 2 * drop->room_measured + 8;
+		grown = arena_alloc(drop->arena, drop->room_measured * sizeof(*grown));
+		if (drop->n_measured)
+			memcpy(grown, drop->measured, drop->n_measured * sizeof(*grown));
+		drop->measured = grown;
+	}
+	return &drop->measured[drop->n_measured++];
+}
+
 void maildrop_measured(struct maildrop *drop, size_t number, uint64_t octets)
 {
-	uint32_t index = index_of(drop, number);
+	size_t index = drop_index(drop, number);
 
 	/* Without exact sizes LIST goes on to say what the store says. */
-	if (index == drop->n_messages || octets == drop->messages[index].size ||
+	if (index == drop_notice_index(drop) || octets == maildrop_size(drop, number) ||
 		octets > REGISTRY_SIZE_MAX || !drop->settings->exact_rfc822_size || !drop->registry)
 		return;
-	if (!drop->measured) {
-		drop->measured =
-			arena_alloc(drop->arena, drop->n_messages * sizeof(*drop->measured));
-		for (size_t i = 0; i < drop->n_messages; i++)
-			drop->measured[i] = REGISTRY_NO_SIZE;
-	}
-	drop->measured[index] = octets;
+	*place_of(drop, index) = (struct measured){ (uint32_t)index, octets };
 }

@@ -3,7 +3,7 @@
  *
  * Taken once from a backend's listing and immutable but for the marks (MS-STANXPOP3 C0004). Message
  * numbers run from 1 without gaps. No lock is held on anything. Lives in the session's arena;
- * borrows the backend and the registry.
+ * borrows the backend and the registry. Sessions that find the same share what is the same.
  * A mailbox whose quota is used up to maildrop.quota_warning shows a notice besides (notice.h), a
  * message as any other here; it counts as no part of max_messages and goes when it is deleted,
  * whatever on_delete says.
@@ -17,10 +17,20 @@
 
 struct maildrop;
 
+/* What came of opening a maildrop, for the log. */
+struct maildrop_opening {
+	struct err note; /* trouble that kept nothing from being right: the registry could not be
+			  * written and did not have to be; no detail: none */
+	bool refused_changes; /* the error is: more ids would change than uidl.max_changed allows */
+};
+
 /* Lists the backend, settles unique-ids, order, hidden messages, window (max_messages, newer_than).
- * registry may be NULL (state: none). Every id it holds is durable before this returns. */
+ * registry may be NULL (state: none). Every id it holds is durable before this returns, or computed
+ * from what the store says alone. opening is always filled in. */
 fiber_fn struct err maildrop_open(const struct account *account, struct backend *backend,
-	struct registry *registry, struct arena *arena, struct maildrop **ret);
+	struct registry *registry, struct arena *arena, struct maildrop_opening *opening,
+	struct maildrop **ret);
+void maildrop_close(struct maildrop *drop); /* NULL-safe; before its backend's end or after */
 
 /* The store's quota, as far as it was told (see backend_listing), and whether it is used up to the
  * tenant's quota_warning. */

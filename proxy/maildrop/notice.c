@@ -7,19 +7,20 @@
 #include <time.h>
 
 #include "config/address.h"
+#include "proxy/maildrop/folders.h"
 #include "proxy/maildrop/unique_id.h"
 
 #define KEY_WORD "quota"
 
-/* "quota NUMBER OCTETS OF MESSAGES OF". False when it is none. */
+/* "quota OCTETS OF MESSAGES OF UNIQUE-ID"; False when it is none. */
 static bool parse_key(const char *key, struct backend_quota *ret)
 {
-	uint64_t figures[5];
+	uint64_t figures[4];
 	const char *p = key + strlen(KEY_WORD);
 
 	if (strncmp(key, KEY_WORD, strlen(KEY_WORD)) != 0)
 		return false;
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		char *end;
 
 		if (p[0] != ' ' || p[1] < '0' || p[1] > '9')
@@ -27,29 +28,43 @@ static bool parse_key(const char *key, struct backend_quota *ret)
 		figures[i] = strtoull(p + 1, &end, 10);
 		p = end;
 	}
-	*ret = (struct backend_quota){ figures[1], figures[2], figures[3], figures[4] };
-	return *p == '\0' && quota_known(ret);
+	*ret = (struct backend_quota){ figures[0], figures[1], figures[2], figures[3] };
+	return p[0] == ' ' && p[1] && quota_known(ret);
 }
 
 bool notice_is_current(const struct registry_entry *last, int64_t now)
 {
 	struct backend_quota quota;
 
-	return last->number && last->arrival > now - NOTICE_PERIOD &&
+	return *last->unique_id && last->arrival > now - NOTICE_PERIOD &&
 	       last->arrival < now + NOTICE_PERIOD && parse_key(last->key, &quota);
 }
 
+struct registry_entry notice_last(
+	const struct registry_entry *entries, size_t n, const struct folders *folders)
+{
+	struct registry_entry last = { .key = "", .unique_id = "", .emailid = "" };
+
+	for (size_t i = 0; i < n; i++)
+		if (entries[i].folder >= folders->n_mail && *entries[i].unique_id &&
+			(!*last.unique_id || entries[i].arrival >= last.arrival))
+			last = entries[i];
+	return last;
+}
+
 struct registry_entry notice_entry(
-	uint64_t number, const struct backend_quota *quota, int64_t now, struct arena *arena)
+	const char *unique_id, const struct backend_quota *quota, int64_t now, struct arena *arena)
 {
 	return (struct registry_entry){
-		/* The number makes it a key that no other notice has. */
+		/* The unique-id makes it a key that no other notice has. */
 		.key = arena_printf(arena,
-			KEY_WORD " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-			number, quota->used_octets, quota->limit_octets, quota->used_messages,
-			quota->limit_messages),
-		.number = number,
+			KEY_WORD " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %s",
+			quota->used_octets, quota->limit_octets, quota->used_messages,
+			quota->limit_messages, unique_id),
+		.unique_id = unique_id,
+		.emailid = "",
 		.size = REGISTRY_NO_SIZE,
+		.measured = REGISTRY_NO_SIZE,
 		.arrival = now,
 	};
 }
@@ -87,12 +102,12 @@ static void append_headers(struct buffer *text, const struct account *account,
 		buffer_printf(text, "Subject: Your mailbox is full\r\n");
 	buffer_printf(text,
 		"Date: %s\r\n"
-		"Message-ID: <quota.%" PRId64 ".%" PRIu64 ".%08" PRIx32 "@%s>\r\n"
+		"Message-ID: <quota.%" PRId64 ".%s.%08" PRIx32 "@%s>\r\n"
 		"Auto-Submitted: auto-generated\r\n"
 		"MIME-Version: 1.0\r\n"
 		"Content-Type: text/plain; charset=us-ascii\r\n"
 		"\r\n",
-		date, entry->arrival, entry->number, unique_id_folder_hash(account->login),
+		date, entry->arrival, entry->unique_id, unique_id_folder_hash(account->login),
 		strrchr(from, '@') + 1);
 }
 
@@ -130,6 +145,9 @@ struct notice *notice_new(
 	append_headers(&text, account, entry, percent);
 	append_body(&text, &quota, percent, arena);
 	notice->entry = *entry;
+	notice->entry.key = arena_strdup(arena, entry->key);
+	notice->entry.unique_id = arena_strdup(arena, entry->unique_id);
+	notice->entry.emailid = "";
 	notice->text = arena_strndup(arena, buffer_data(&text), buffer_used(&text));
 	notice->message = (struct backend_message){
 		.size = buffer_used(&text),

@@ -2,9 +2,9 @@
  * notice - a message of the gateway's own in the snapshot: the mailbox is nearly full.
  *
  * At most one in NOTICE_PERIOD per maildrop. The registry remembers the last one as an entry of a
- * folder that no store has: its number makes the unique-id, its key holds the figures that the text
- * is made of. So every session shows the same octets under the same id, and an id never comes back.
- * Who deletes it hides the entry, until the next one is due.
+ * folder that no store has: its key holds the figures that the text is made of. So every session
+ * shows the same octets under the same id, and an id never comes back. Who deletes it hides the
+ * entry, until the next one is due.
  */
 #ifndef POPGATE_MAILDROP_NOTICE_H
 #define POPGATE_MAILDROP_NOTICE_H
@@ -25,9 +25,14 @@ struct notice {
  * in the future does not: it was written by a wrong clock. */
 bool notice_is_current(const struct registry_entry *last, int64_t now);
 
-/* A new entry; its folder is the caller's to set. */
+/* The last of the entries of NOTICE_FOLDER, by arrival; one with no unique-id: there is none. */
+struct folders;
+struct registry_entry notice_last(
+	const struct registry_entry *entries, size_t n, const struct folders *folders);
+
+/* A new entry; its folder is the caller's to set. Borrows unique_id. */
 struct registry_entry notice_entry(
-	uint64_t number, const struct backend_quota *quota, int64_t now, struct arena *arena);
+	const char *unique_id, const struct backend_quota *quota, int64_t now, struct arena *arena);
 
 /* The notice of an entry that is current. */
 struct notice *notice_new(

@@ -1,16 +1,16 @@
-/* order - the orders a listing is brought into: by key, by arrival, as the client sees it. */
+/* order - the orders that messages are brought into: by name, by age, as the client sees them. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/snapshot.h"
 
-static int compare_numbers(uint64_t a, uint64_t b)
+int compare_numbers(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
 }
 
-static int compare_keys(const struct backend_message *a, const struct backend_message *b)
+int compare_names(const struct registry_entry *a, const struct registry_entry *b)
 {
 	int order;
 
@@ -20,81 +20,114 @@ static int compare_keys(const struct backend_message *a, const struct backend_me
 		return order;
 	if ((order = compare_numbers(a->uid, b->uid)))
 		return order;
-	return a->key && b->key ? strcmp(a->key, b->key) : 0;
+	return strcmp(a->key, b->key);
 }
 
-int snapshot_compare_entry(
-	const struct maildrop *drop, const struct registry_entry *entry, uint32_t index)
+struct registry_entry name_of_message(
+	const struct backend_message *message, const struct folders *folders)
 {
-	struct backend_message key = {
-		.folder = (uint16_t)entry->folder,
-		.uidvalidity = entry->uidvalidity,
-		.uid = entry->uid,
-		.key = entry->key,
+	return (struct registry_entry){
+		.folder = folders->to_registry[message->folder],
+		.uidvalidity = message->uidvalidity,
+		.uid = message->uid,
+		.key = message->key ? message->key : "",
+		.unique_id = "",
+		.emailid = "",
 	};
+}
 
-	return compare_keys(&key, &drop->messages[index]);
+/* What indices are compared by. */
+struct order {
+	const struct backend_message *messages;
+	const struct folders *folders;
+};
+
+static int compare_messages(const struct order *order, uint32_t i, uint32_t j)
+{
+	struct registry_entry a = name_of_message(&order->messages[i], order->folders);
+	struct registry_entry b = name_of_message(&order->messages[j], order->folders);
+
+	return compare_names(&a, &b);
 }
 
 /* Ties keep the listing's order, so that sorting twice gives the same. */
-static int order_by_key(const void *a, const void *b, void *arg)
+static int by_name(const void *a, const void *b, void *arg)
 {
-	const struct backend_message *messages = arg;
 	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-	int order = compare_keys(&messages[i], &messages[j]);
+	int order = compare_messages(arg, i, j);
 
 	return order ? order : compare_numbers(i, j);
 }
 
-static int order_by_arrival(const void *a, const void *b, void *arg)
+static int by_folder_and_key(const struct backend_message *a, const struct backend_message *b)
 {
-	const struct backend_message *messages = arg;
-	const struct backend_message *m = &messages[*(const uint32_t *)a];
-	const struct backend_message *n = &messages[*(const uint32_t *)b];
+	int order = compare_numbers(a->folder, b->folder);
+
+	if (order || !(order = compare_numbers(a->uidvalidity, b->uidvalidity)))
+		order = order ? order : compare_numbers(a->uid, b->uid);
+	return order || !a->key || !b->key ? order : strcmp(a->key, b->key);
+}
+
+static int by_arrival(const void *a, const void *b, void *arg)
+{
+	const struct order *order = arg;
+	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+	const struct backend_message *m = &order->messages[i], *n = &order->messages[j];
+	int ret;
 
 	if (m->arrival != n->arrival)
 		return m->arrival < n->arrival ? -1 : 1;
-	return order_by_key(a, b, arg);
+	ret = by_folder_and_key(m, n);
+	return ret ? ret : compare_numbers(i, j);
 }
 
 /* Listings mostly come in the order wanted; finding that out costs one pass. */
-static void sort_indices(struct backend_message *messages, uint32_t *indices, size_t n,
+static void sort_indices(struct order *order, uint32_t *indices, size_t n,
 	int (*compare)(const void *, const void *, void *))
 {
 	for (size_t i = 1; i < n; i++) {
-		if (compare(&indices[i - 1], &indices[i], messages) <= 0)
+		if (compare(&indices[i - 1], &indices[i], order) <= 0)
 			continue;
-		qsort_r(indices, n, sizeof(*indices), compare, messages);
+		qsort_r(indices, n, sizeof(*indices), compare, order);
 		return;
 	}
 }
 
-void snapshot_sort_by_key(struct maildrop *drop)
+uint32_t *order_by_name(const struct backend_message *messages, size_t n,
+	const struct folders *folders, uint64_t *surplus, struct arena *arena)
 {
-	uint32_t *by_key = arena_alloc(drop->arena, drop->n_messages * sizeof(*by_key));
+	uint32_t *indices = arena_alloc(arena, n * sizeof(*indices));
+	struct order order = { messages, folders };
 
-	for (size_t i = 0; i < drop->n_messages; i++)
-		by_key[i] = (uint32_t)i;
-	sort_indices(drop->messages, by_key, drop->n_messages, order_by_key);
-	for (size_t i = 1; i < drop->n_messages; i++)
-		if (!compare_keys(&drop->messages[by_key[i - 1]], &drop->messages[by_key[i]]))
-			bit_set(drop->left_out, by_key[i]);
-	drop->by_key = by_key;
+	for (size_t i = 0; i < n; i++)
+		indices[i] = (uint32_t)i;
+	sort_indices(&order, indices, n, by_name);
+	for (size_t i = 0; i < n; i++) {
+		if (folders->repeated[messages[indices[i]].folder] ||
+			(i && compare_messages(&order, indices[i - 1], indices[i]) == 0))
+			bit_set(surplus, indices[i]);
+	}
+	return indices;
 }
 
-void snapshot_sort_by_arrival(const struct maildrop *drop, uint32_t *indices, size_t n)
+void order_by_age(const struct backend_message *messages, uint32_t *indices, size_t n,
+	const struct account *account)
 {
-	sort_indices(drop->messages, indices, n, order_by_arrival);
+	struct order order = { .messages = messages };
+
+	if (account->tenant->store != STORE_IMAP || account->tenant->maildrop.also.n)
+		sort_indices(&order, indices, n, by_arrival);
 }
 
 /* An unknown age is no reason to keep mail from its owner. */
-static bool too_old(const struct maildrop *drop, const struct backend_message *message)
+bool view_too_old(const struct maildrop_settings *settings, const struct backend_message *message,
+	int64_t now)
 {
-	uint64_t limit = drop->settings->newer_than / 1000;
+	uint64_t limit = settings->newer_than / 1000;
 
-	if (!drop->settings->newer_than || !message->arrival || message->arrival >= drop->opened)
+	if (!settings->newer_than || !message->arrival || message->arrival >= now)
 		return false;
-	return (uint64_t)drop->opened - (uint64_t)message->arrival > limit;
+	return (uint64_t)now - (uint64_t)message->arrival > limit;
 }
 
 static void reverse(uint32_t *indices, size_t n)
@@ -107,42 +140,40 @@ static void reverse(uint32_t *indices, size_t n)
 	}
 }
 
-/* One IMAP folder goes by UID, which is the order of arrival in it whatever INTERNALDATE says. */
-static size_t oldest_first(const struct maildrop *drop, uint32_t *view)
+/* Listings of one IMAP folder ascend by UID. */
+static size_t oldest_first(const struct snapshot *snapshot, const struct account *account,
+	int64_t now, uint32_t *indices)
 {
+	const struct maildrop_settings *settings = &account->tenant->maildrop;
 	size_t n = 0;
 
-	for (size_t i = 0; i < drop->n_messages; i++) {
-		uint32_t index = drop->by_key[i];
-
-		if (!bit_get(drop->left_out, index) && !too_old(drop, &drop->messages[index]))
-			view[n++] = index;
-	}
-	if (drop->n_folders > 1 || drop->account->tenant->store != STORE_IMAP)
-		snapshot_sort_by_arrival(drop, view, n);
+	for (size_t i = 0; i < snapshot->n; i++)
+		if (!bit_get(snapshot->hidden, i) && !bit_get(snapshot->surplus, i) &&
+			!(now && view_too_old(settings, &snapshot->messages[i], now)))
+			indices[n++] = (uint32_t)i;
+	order_by_age(snapshot->messages, indices, n, account);
 	return n;
 }
 
-struct err snapshot_make_view(struct maildrop *drop)
+struct err view_make(const struct snapshot *snapshot, const struct account *account, int64_t now,
+	struct arena *arena, struct view *ret)
 {
-	uint32_t *view = arena_alloc(drop->arena, (drop->n_messages + 1) * sizeof(*view));
-	size_t n = oldest_first(drop, view);
-	uint64_t max = drop->settings->max_messages;
+	const struct maildrop_settings *settings = &account->tenant->maildrop;
+	uint32_t *indices = arena_alloc(arena, snapshot->n * sizeof(*indices));
+	size_t n = oldest_first(snapshot, account, now, indices);
+	uint64_t max = settings->max_messages, octets = 0;
 
 	if (max && n > max) {
-		view += n - max;
+		indices += n - max;
 		n = (size_t)max;
 	}
-	if (drop->notice)
-		view[n++] = (uint32_t)drop->n_messages;
-	if (drop->settings->order == ORDER_NEWEST_FIRST)
-		reverse(view, n);
+	if (settings->order == ORDER_NEWEST_FIRST)
+		reverse(indices, n);
 	for (size_t i = 0; i < n; i++)
 		if (__builtin_add_overflow(
-			    drop->octets, snapshot_message(drop, view[i])->size, &drop->octets))
+			    octets, snapshot_size(snapshot, settings, indices[i]), &octets))
 			return err_make(ERR_TEMP,
 				"the sizes that the store gives add up to more than 2^64 octets");
-	drop->view = view;
-	drop->n_view = n;
+	*ret = (struct view){ indices, n, octets };
 	return ok();
 }

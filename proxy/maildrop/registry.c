@@ -1,10 +1,26 @@
 /* registry - chooses the store and passes calls on to it. */
 #include "proxy/maildrop/registry.h"
 
+#include <time.h>
+
 #include "proxy/maildrop/registry_health.h"
 
 /* The first listing of a maildrop of a million messages holds the write lock for seconds. */
-#define BUSY_TIMEOUT 10000
+#define BUSY_TIMEOUT 10000 /* ms */
+
+/* For a connection, and for a server's next sign of life. */
+#define COMMAND_TIMEOUT 10000 /* ms */
+
+static struct err open_postgresql(const char *uri, struct registry **ret)
+{
+#ifdef POPGATE_POSTGRESQL
+	return registry_postgresql_open(uri, COMMAND_TIMEOUT, ret);
+#else
+	(void)uri;
+	(void)ret;
+	return err_make(ERR_PERM, "this popgate was built without PostgreSQL");
+#endif
+}
 
 struct err registry_open(const struct config *config, struct registry **ret)
 {
@@ -12,7 +28,7 @@ struct err registry_open(const struct config *config, struct registry **ret)
 	case STATE_SQLITE:
 		return registry_sqlite_open(config->state, BUSY_TIMEOUT, ret);
 	case STATE_POSTGRESQL:
-		return err_make(ERR_PERM, "state: this version has no postgresql store");
+		return open_postgresql(config->state, ret);
 	case STATE_NONE:
 		break;
 	}
@@ -26,48 +42,48 @@ void registry_close(struct registry *registry)
 		registry->ops->close(registry);
 }
 
-fiber_fn struct err registry_load(struct registry *registry,
-	const struct registry_maildrop *maildrop, registry_visit *visit, void *arg)
+uint64_t registry_clock(void)
 {
-	struct err e = registry->ops->load(registry, maildrop, visit, arg);
+	struct timespec now;
 
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* What the store answered, for those who watch over it. */
+static struct err noted(struct err e)
+{
 	registry_health_note(e);
 	return e;
 }
 
-/* A plan that refuses says nothing about the store. */
-struct watched {
-	registry_visit *visit;
-	registry_plan *plan;
-	void *arg;
-	bool refused;
-};
-
-static void watched_visit(const struct registry_entry *entry, void *arg)
+fiber_fn struct err registry_revision(
+	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret)
 {
-	const struct watched *watched = arg;
-
-	watched->visit(entry, watched->arg);
+	return noted(registry->ops->revision(registry, maildrop, ret));
 }
 
-static struct err watched_plan(struct registry_writer *writer, void *arg)
+fiber_fn struct err registry_load(struct registry *registry,
+	const struct registry_maildrop *maildrop, struct arena *arena, struct registry_record *ret)
 {
-	struct watched *watched = arg;
-	struct err e = watched->plan(writer, watched->arg);
-
-	watched->refused = failed(e);
-	return e;
+	return noted(registry->ops->load(registry, maildrop, arena, ret));
 }
 
 fiber_fn struct err registry_change(struct registry *registry,
-	const struct registry_maildrop *maildrop, registry_visit *visit, registry_plan *plan,
-	void *arg)
+	const struct registry_maildrop *maildrop, const struct registry_change *change,
+	uint64_t *ret_revision)
 {
-	struct watched watched = { visit, plan, arg, false };
-	struct err e = registry->ops->change(
-		registry, maildrop, visit ? watched_visit : NULL, watched_plan, &watched);
+	return noted(registry->ops->change(registry, maildrop, change, ret_revision));
+}
 
-	if (!watched.refused)
-		registry_health_note(e);
-	return e;
+fiber_fn struct err registry_next(struct registry *registry, const char *tenant, const char *login,
+	struct arena *arena, struct registry_maildrop *ret)
+{
+	return registry->ops->next(registry, tenant, login, arena, ret);
+}
+
+fiber_fn struct err registry_expire(
+	struct registry *registry, int64_t seen_before, size_t max, size_t *ret_n)
+{
+	return registry->ops->expire(registry, seen_before, max, ret_n);
 }

@@ -1,19 +1,27 @@
 /*
- * registry - the durable memory of unique-ids, behind one interface for several stores (SQLite
- * now).
+ * registry - the durable memory of unique-ids, behind one interface for several stores (SQLite,
+ * PostgreSQL).
  *
- * Per maildrop (tenant and login): the next number to give. Per message, named by its folder and
- * its key in the store: its number where the unique-id is not computed, its measured size, whether
- * it is hidden, since when it is missing. A number given once is never given again: the counter
- * moves in the same durable transaction that writes the entries, before anyone is shown them.
- * Entries of vanished messages go, their numbers stay spent.
+ * Per maildrop (tenant and login) it keeps a record: a revision, a counter of numbers, flags; per
+ * folder the mark of the last listing (see backend_folder); and an entry for every message that the
+ * listing showed, for those that listings lack of late, and for what was adopted from another
+ * server.
  *
- * A store knows rows and transactions only. What is to be written, and why, is decided by the
- * caller's callbacks (remember.c), so that all stores behave alike.
+ * Who changes a record does so from a revision that he has read. The change is carried out in one
+ * transaction if the record is still at that revision; else nothing is written, and he reads again.
+ * So nobody needs a lock between reading and writing, and a store knows rows and transactions only:
+ * what is to be written, and why, is decided by its callers.
  *
- * Owned by the worker, opened after the fork. Suspends: load, change.
+ * Revisions and numbers are never used twice, not even where the database was set back to an older
+ * copy or a standby that lacked the last writes took over: both are at least the present time in
+ * microseconds (registry_clock). Whoever counts slower than a million a second stays ahead of all
+ * that was given before.
+ *
+ * Owned by the worker, opened after the fork. Suspends: all but open and close.
  * Errors: ERR_TEMP (locked, full, unreachable) or ERR_PERM (no permission, corrupt, newer schema);
- * ERR_TIMEOUT and ERR_CANCELED while waiting for a turn. After an error nothing was written.
+ * ERR_TIMEOUT and ERR_CANCELED while waiting for a turn. After an error nothing was written, save
+ * when the connection to a database server broke, or was given up, at the moment of the commit: the
+ * revision tells whoever reads again.
  */
 #ifndef POPGATE_MAILDROP_REGISTRY_H
 #define POPGATE_MAILDROP_REGISTRY_H
@@ -21,10 +29,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "config/config.h"
 #include "proxy/runtime/err.h"
 #include "proxy/runtime/fiber.h"
+#include "proxy/runtime/mem.h"
 
 struct registry;
 
@@ -41,59 +51,130 @@ struct registry_maildrop {
 	size_t n_folders;
 };
 
+/* How the key of an entry begins that was adopted and has met no message yet, which no file's name
+ * can; what follows makes it a name of its own. */
+#define ADOPTED_KEY "/"
+
 #define REGISTRY_NO_SIZE    UINT64_MAX
 #define REGISTRY_NUMBER_MAX ((uint64_t)INT64_MAX)
 #define REGISTRY_SIZE_MAX   ((uint64_t)INT64_MAX)
 
-/* One message as the registry remembers it. */
+/* One message as the registry remembers it. Named by folder, uidvalidity, uid and key. Strings are
+ * never NULL in what the registry gives. */
 struct registry_entry {
-	size_t folder;             /* index into registry_maildrop.folders */
+	const char *key; /* Maildir: base name; adopted and not met: ADOPTED_KEY…; IMAP: "" */
+	const char *unique_id; /* as shown to clients; "": computed from uidvalidity and uid */
+	const char *emailid;   /* as in backend_message; "": unknown */
+	uint64_t fingerprint;  /* as in backend_message; 0: unknown */
+	uint64_t size;         /* as the store said when it was listed, or REGISTRY_NO_SIZE */
+	uint64_t measured; /* octets that a RETR sent where size is not that, or REGISTRY_NO_SIZE */
+	int64_t arrival;   /* seconds since 1970; 0 unknown */
+	int64_t missing;   /* since when (seconds since 1970) listings lack it; 0: they do not */
 	uint32_t uidvalidity, uid; /* IMAP; else 0 */
-	const char *key;           /* Maildir base name; IMAP: "" */
-	uint64_t number;           /* given by the registry; 0: none, the unique-id is computed */
-	uint64_t size;             /* octets that a RETR measured, or REGISTRY_NO_SIZE */
-	int64_t arrival;           /* seconds since 1970; 0 unknown */
-	int64_t missing; /* since when (seconds since 1970) listings lack it; 0: they do not */
-	bool hidden;     /* deleted for POP3, still in the store */
+	uint16_t folder;           /* index into the folders of the call or record */
+	bool exact;                /* size is what RETR sends */
+	bool hidden;               /* deleted for POP3, still in the store */
 };
 
-/* Is given every entry of the maildrop's folders, in ascending order of (folder, uidvalidity, uid,
- * octets of key), before that once NULL: a pass begins. The entry is borrowed for the call. */
-typedef void registry_visit(const struct registry_entry *entry, void *arg);
+static inline bool entry_adopted(const struct registry_entry *entry)
+{
+	return strncmp(entry->key, ADOPTED_KEY, strlen(ADOPTED_KEY)) == 0;
+}
 
-/* What a plan writes with. keep: adds the entry or merges it into the one that is there: a number,
- * a size or an arrival given is taken over where none was (a size also where one was), hidden stays
- * once set, missing is replaced. drop: removes the entry; if its missing is not 0, only while the
- * stored one is the same (nobody has seen the message again). */
-struct registry_writer {
-	uint64_t next; /* the next number to give; a plan takes it by next++ */
-	struct err (*keep)(struct registry_writer *writer, const struct registry_entry *entry);
-	struct err (*drop)(struct registry_writer *writer, const struct registry_entry *entry);
+enum registry_flag {
+	/* New messages of IMAP get numbers: a computed unique-id might have been shown before. */
+	REGISTRY_NUMBERS = 1 << 0,
+	/* An operator has accepted that the next login changes many unique-ids. */
+	REGISTRY_ACCEPTED = 1 << 1,
 };
 
-/* Writes the changes. Whatever it returns but ok undoes the transaction. */
-typedef struct err registry_plan(struct registry_writer *writer, void *arg);
+struct registry_folder {
+	const char *name;
+	const char *mark; /* of the listing that the entries are of; "": of none */
+};
 
-/* Both callbacks may run on a thread of the pool (so: no fiber call, no log), and once more from
- * the start where a store has to repeat its transaction. */
+/* What is known of a maildrop. */
+struct registry_record {
+	uint64_t revision; /* 0: nothing */
+	uint64_t next;     /* no number from here on was given by the time of this revision */
+	unsigned flags;
+	int64_t seen; /* last login that was noted, seconds since 1970; 0 none */
+	struct registry_folder *folders;
+	size_t n_folders;
+	struct registry_entry *entries; /* ascending by folder, uidvalidity, uid, octets of key */
+	size_t n_entries;
+};
 
-/* Reads what is known. Writes nothing. */
+/* What is to become of it. */
+struct registry_change {
+	uint64_t
+		revision; /* that of the record which the change was made from; 0: there was none */
+	uint64_t next;    /* the counter is raised to it, never lowered */
+	unsigned flags;   /* all of them, as they are to be */
+	int64_t seen;
+	const char *const *marks; /* of each folder of the call; NULL for one that stays as it is */
+	const struct registry_entry
+		*drop; /* first these go: by their names; one not there is no error */
+	size_t n_drop;
+	const struct registry_entry *keep; /* then these are written, whole, over what is there */
+	size_t n_keep;
+};
+
+/* The present time in microseconds since 1970: where revisions and numbers start from. */
+uint64_t registry_clock(void);
+
+/* Only the revision; 0: the maildrop is unknown. Cheap: one row. */
+fiber_fn struct err registry_revision(
+	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret);
+
+/* The record, of one moment, in arena, which nobody else may use meanwhile. folders of the maildrop
+ * NULL: all that the registry knows, by name; else exactly those, unknown ones with no mark and no
+ * entries. */
 fiber_fn struct err registry_load(struct registry *registry,
-	const struct registry_maildrop *maildrop, registry_visit *visit, void *arg);
-/* In one transaction that no other writer overlaps: visits the entries as they are then (visit
- * NULL: does not), runs the plan, stores entries and counter. ok: all of it is on disk. */
+	const struct registry_maildrop *maildrop, struct arena *arena, struct registry_record *ret);
+
+/* Carries out the change. ok and *ret_revision the new one: all of it is on disk. ok and 0:
+ * somebody else wrote since; nothing was written. */
 fiber_fn struct err registry_change(struct registry *registry,
-	const struct registry_maildrop *maildrop, registry_visit *visit, registry_plan *plan,
-	void *arg);
+	const struct registry_maildrop *maildrop, const struct registry_change *change,
+	uint64_t *ret_revision);
+
+/* The maildrop that follows (tenant, login) in the order of those; both NULL: the first. ret's
+ * tenant is NULL behind the last. For going through all of them; folders are left NULL. */
+fiber_fn struct err registry_next(struct registry *registry, const char *tenant, const char *login,
+	struct arena *arena, struct registry_maildrop *ret);
+
+/* Forgets maildrops whose last noted login and last change (its revision is a time) were both
+ * before the time given and all of whose unique-ids can be computed anew: no entry with a unique-id
+ * of its own, hidden, or measured, no flag. At most max of them in one transaction; *ret_n is how
+ * many. */
+fiber_fn struct err registry_expire(
+	struct registry *registry, int64_t seen_before, size_t max, size_t *ret_n);
+
+/* Verifies the database: the store's own check, then every maildrop's rows (no unique-id twice in
+ * one, all of legal form, numbers below the counter, marks without rows). Each trouble is reported
+ * as one line; ok also when there were some. *ret_maildrops counts on while it runs. */
+typedef void registry_report(const char *text, void *arg);
+fiber_fn struct err registry_check(
+	struct registry *registry, registry_report *report, void *arg, size_t *ret_maildrops);
 
 /* One kind of store. All operations are required; they are what the functions above call. */
 struct registry_ops {
-	const char *name; /* "sqlite" */
+	const char *name; /* "sqlite", "postgresql" */
+	fiber_fn struct err (*revision)(
+		struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret);
 	fiber_fn struct err (*load)(struct registry *registry,
-		const struct registry_maildrop *maildrop, registry_visit *visit, void *arg);
+		const struct registry_maildrop *maildrop, struct arena *arena,
+		struct registry_record *ret);
 	fiber_fn struct err (*change)(struct registry *registry,
-		const struct registry_maildrop *maildrop, registry_visit *visit,
-		registry_plan *plan, void *arg);
+		const struct registry_maildrop *maildrop, const struct registry_change *change,
+		uint64_t *ret_revision);
+	fiber_fn struct err (*next)(struct registry *registry, const char *tenant,
+		const char *login, struct arena *arena, struct registry_maildrop *ret);
+	fiber_fn struct err (*expire)(
+		struct registry *registry, int64_t seen_before, size_t max, size_t *ret_n);
+	/* The store's own check of its files; a server's is its administrator's affair. */
+	fiber_fn struct err (*check)(struct registry *registry, registry_report *report, void *arg);
 	void (*close)(struct registry *registry);
 };
 
@@ -104,5 +185,11 @@ struct registry {
 /* The embedded store: a file, created with mode 0600, its folder must exist. busy_timeout: how long
  * (ms) a call waits for other processes that write. */
 struct err registry_sqlite_open(const char *path, int busy_timeout, struct registry **ret);
+
+/* PostgreSQL and what speaks its protocol: conninfo is a postgresql:// URI. command_timeout: how
+ * long (ms) a call waits for a connection, and then for each sign of life of the server. Open
+ * succeeds only when the server answers. */
+struct err registry_postgresql_open(
+	const char *conninfo, uint64_t command_timeout, struct registry **ret);
 
 #endif

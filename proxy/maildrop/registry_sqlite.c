@@ -2,379 +2,284 @@
  * registry_sqlite - the registry in a SQLite file in WAL mode, shared by the worker processes of
  * one machine.
  *
- * One connection writes, so that at most one thread of the pool waits for another process's lock;
- * the other writers wait at the gate as fibers. Readers are never held up by a writer (WAL).
+ * One connection writes; the other writers of this process wait at the gate as fibers, and so does
+ * whoever waits for another process's lock. Readers are never held up by a writer (WAL). Revisions
+ * are read on a connection of their own, so that they need not wait for long loads. That they go
+ * through the pool at all is because a page may have to come from a slow disk.
  */
-#include <assert.h>
+#include <string.h>
 
 #include "proxy/maildrop/registry.h"
 #include "proxy/maildrop/sqlite_connection.h"
+#include "proxy/maildrop/sqlite_rows.h"
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/wait.h"
 
-#define READERS 2
+#define LOADERS 2
+
+/* Between two attempts at a lock that another process holds; ms. */
+#define FIRST_PAUSE 1
+#define LAST_PAUSE  50
+
+/* Connections for one kind of call. */
+struct connections {
+	struct gate gate;
+	struct connection all[LOADERS];
+	struct connection *free[LOADERS]; /* a stack */
+	size_t n, n_free;
+};
 
 struct sqlite_registry {
 	struct registry registry;
 	char *path;
-	struct gate read_gate, write_gate;
-	struct connection readers[READERS], writer;
-	struct connection *free_readers[READERS]; /* a stack */
-	size_t n_free_readers;
+	uint64_t patience; /* ms; for another process's lock */
+	struct connections loaders, glances, writer;
 };
 
-/* One call, as it goes to a thread of the pool. */
+/* One call, as it goes to a thread of the pool: those of its members that it needs. */
 struct job {
+	void (*run)(struct job *job);
 	struct connection *connection;
 	const struct registry_maildrop *maildrop;
-	registry_visit *visit;
-	registry_plan *plan;
-	void *arg;
-	int64_t maildrop_id; /* 0: unknown to the registry */
+	struct arena *arena;
+	struct registry_record *record;
+	uint64_t revision;
+	const char *tenant, *login;
+	struct registry_maildrop *next;
+	struct buffer *lines;
+	struct sqlite_change change;
+	struct sqlite_expire expire;
+	enum sqlite_progress progress;
 	struct err e;
 };
 
-struct sqlite_writer {
-	struct registry_writer writer;
-	struct job *job;
-	int64_t *folder_ids; /* 0: not looked up yet */
-};
-
-static void bind_text(sqlite3_stmt *statement, int index, const char *text)
+static void run_in_thread(void *arg)
 {
-	sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+	struct job *job = arg;
+
+	job->run(job);
 }
 
-/* value, or NULL where it means nothing. */
-static void bind_unless(sqlite3_stmt *statement, int index, int64_t value, int64_t nothing)
+fiber_fn static struct err take(struct connections *connections, struct job *job)
 {
-	if (value == nothing)
-		sqlite3_bind_null(statement, index);
-	else
-		sqlite3_bind_int64(statement, index, value);
+	struct err e = gate_enter(&connections->gate);
+
+	if (failed(e))
+		return err_context(e, "registry");
+	job->connection = connections->free[--connections->n_free];
+	return ok();
 }
 
-/* Steps a query for one row: its first column (and second, if asked for), 0 when there is none. */
-static struct err query_row(
-	struct connection *connection, sqlite3_stmt *statement, int64_t *first, int64_t *second)
+static void give_back(struct connections *connections, const struct job *job)
 {
-	struct err e = ok();
-	int code = sqlite3_step(statement);
-
-	*first = 0;
-	if (code == SQLITE_ROW) {
-		*first = sqlite3_column_int64(statement, 0);
-		if (second)
-			*second = sqlite3_column_int64(statement, 1);
-	} else if (code != SQLITE_DONE) {
-		e = connection_error(connection);
-	}
-	sqlite3_reset(statement);
-	return e;
+	connections->free[connections->n_free++] = job->connection;
+	gate_leave(&connections->gate);
 }
 
-static struct err find_maildrop(struct job *job, int64_t *next)
+fiber_fn static struct err run_reader(struct connections *connections, struct job *job)
 {
-	sqlite3_stmt *statement = connection_statement(job->connection, SQL_MAILDROP);
+	struct err e = take(connections, job);
 
-	bind_text(statement, 1, job->maildrop->tenant);
-	bind_text(statement, 2, job->maildrop->login);
-	return query_row(job->connection, statement, &job->maildrop_id, next);
-}
-
-static struct err find_folder(struct job *job, size_t folder, int64_t *ret)
-{
-	sqlite3_stmt *statement = connection_statement(job->connection, SQL_FOLDER);
-
-	sqlite3_bind_int64(statement, 1, job->maildrop_id);
-	bind_text(statement, 2, job->maildrop->folders[folder]);
-	return query_row(job->connection, statement, ret, NULL);
-}
-
-/* False: out of memory. */
-static bool visit_row(struct job *job, size_t folder, sqlite3_stmt *row)
-{
-	struct registry_entry entry = {
-		.folder = folder,
-		.uidvalidity = (uint32_t)sqlite3_column_int64(row, 0),
-		.uid = (uint32_t)sqlite3_column_int64(row, 1),
-		.key = (const char *)sqlite3_column_text(row, 2),
-		.number = (uint64_t)sqlite3_column_int64(row, 3),
-		.size = REGISTRY_NO_SIZE,
-		.arrival = sqlite3_column_int64(row, 5),
-		.missing = sqlite3_column_int64(row, 6),
-		.hidden = sqlite3_column_int(row, 7) != 0,
-	};
-
-	if (sqlite3_column_type(row, 4) != SQLITE_NULL)
-		entry.size = (uint64_t)sqlite3_column_int64(row, 4);
-	if (!entry.key)
-		return false;
-	job->visit(&entry, job->arg);
-	return true;
-}
-
-static struct err visit_folder(struct job *job, size_t folder)
-{
-	struct err e;
-	sqlite3_stmt *statement;
-	int64_t id;
-	int code;
-
-	if (failed(e = find_folder(job, folder, &id)) || !id)
+	if (failed(e))
 		return e;
-	statement = connection_statement(job->connection, SQL_MESSAGES);
-	sqlite3_bind_int64(statement, 1, id);
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-		if (!visit_row(job, folder, statement))
+	offload(run_in_thread, job);
+	give_back(connections, job);
+	return job->e;
+}
+
+fiber_fn static struct err wait_for_lock(
+	const struct sqlite_registry *registry, uint64_t started, uint64_t *pause)
+{
+	struct err e;
+
+	if (runtime_now() - started >= registry->patience)
+		return err_make(ERR_TEMP, "registry %s: database is locked", registry->path);
+	if (failed(e = wait_sleep(*pause)))
+		return err_context(e, "registry");
+	*pause = *pause * 2 < LAST_PAUSE ? *pause * 2 : LAST_PAUSE;
+	return ok();
+}
+
+/* Once begun it is carried to its end, whatever becomes of the fiber meanwhile. */
+fiber_fn static struct err run_writer(struct sqlite_registry *registry, struct job *job)
+{
+	uint64_t started, pause = FIRST_PAUSE;
+	struct err e = take(&registry->writer, job);
+
+	if (failed(e))
+		return e;
+	started = runtime_now();
+	for (;;) {
+		offload(run_in_thread, job);
+		e = job->e;
+		if (failed(e) || job->progress == SQLITE_WRITE_IS_OVER)
 			break;
-	if (code != SQLITE_DONE)
-		e = connection_error(job->connection);
-	sqlite3_reset(statement);
+		if (job->progress == SQLITE_WRITE_BEGINS &&
+			failed(e = wait_for_lock(registry, started, &pause)))
+			break;
+	}
+	give_back(&registry->writer, job);
 	return e;
 }
 
-static struct err visit_all(struct job *job)
+static void job_revision(struct job *job)
 {
-	struct err e = ok();
+	struct sqlite_maildrop row;
 
-	job->visit(NULL, job->arg);
-	if (!job->maildrop_id)
-		return e;
-	for (size_t i = 0; i < job->maildrop->n_folders && !failed(e); i++)
-		e = visit_folder(job, i);
-	return e;
+	job->e = sqlite_find_maildrop(job->connection, job->maildrop, &row);
+	job->revision = row.revision;
 }
 
-static struct err run_simple(struct job *job, enum statement which)
-{
-	return connection_run(job->connection, connection_statement(job->connection, which));
-}
-
-/* One read transaction, so that the folders are of one moment. */
-static struct err load(struct job *job)
-{
-	struct err e;
-
-	if (failed(e = run_simple(job, SQL_BEGIN)))
-		return e;
-	if (failed(e = find_maildrop(job, NULL)))
-		return e;
-	if (failed(e = visit_all(job)))
-		return e;
-	return run_simple(job, SQL_COMMIT);
-}
-
-static void load_job(void *arg)
-{
-	struct job *job = arg;
-
-	job->e = load(job);
-	connection_roll_back(job->connection);
-}
-
-static struct err folder_id(struct sqlite_writer *writer, size_t folder, int64_t *ret)
-{
-	struct job *job = writer->job;
-	struct err e;
-	sqlite3_stmt *statement;
-
-	if (!writer->folder_ids[folder]) {
-		if (failed(e = find_folder(job, folder, ret)))
-			return e;
-		if (!*ret) {
-			statement = connection_statement(job->connection, SQL_ADD_FOLDER);
-			sqlite3_bind_int64(statement, 1, job->maildrop_id);
-			bind_text(statement, 2, job->maildrop->folders[folder]);
-			if (failed(e = connection_run(job->connection, statement)))
-				return e;
-			*ret = sqlite3_last_insert_rowid(job->connection->db);
-		}
-		writer->folder_ids[folder] = *ret;
-	}
-	*ret = writer->folder_ids[folder];
-	return ok();
-}
-
-/* A statement whose first four parameters name a message. */
-static struct err message_statement(struct sqlite_writer *writer, enum statement which,
-	const struct registry_entry *entry, sqlite3_stmt **ret)
-{
-	struct err e;
-	int64_t id;
-
-	if (failed(e = folder_id(writer, entry->folder, &id)))
-		return e;
-	*ret = connection_statement(writer->job->connection, which);
-	sqlite3_bind_int64(*ret, 1, id);
-	sqlite3_bind_int64(*ret, 2, entry->uidvalidity);
-	sqlite3_bind_int64(*ret, 3, entry->uid);
-	bind_text(*ret, 4, entry->key);
-	return ok();
-}
-
-static struct err keep(struct registry_writer *base, const struct registry_entry *entry)
-{
-	struct sqlite_writer *writer = (struct sqlite_writer *)base;
-	struct err e;
-	sqlite3_stmt *statement;
-
-	if (failed(e = message_statement(writer, SQL_KEEP, entry, &statement)))
-		return e;
-	bind_unless(statement, 5, (int64_t)entry->number, 0);
-	bind_unless(statement, 6, (int64_t)entry->size, (int64_t)REGISTRY_NO_SIZE);
-	bind_unless(statement, 7, entry->arrival, 0);
-	bind_unless(statement, 8, entry->missing, 0);
-	sqlite3_bind_int(statement, 9, entry->hidden);
-	return connection_run(writer->job->connection, statement);
-}
-
-static struct err drop(struct registry_writer *base, const struct registry_entry *entry)
-{
-	struct sqlite_writer *writer = (struct sqlite_writer *)base;
-	struct err e;
-	sqlite3_stmt *statement;
-
-	if (failed(e = message_statement(writer, SQL_DROP, entry, &statement)))
-		return e;
-	bind_unless(statement, 5, entry->missing, 0);
-	return connection_run(writer->job->connection, statement);
-}
-
-static struct err add_maildrop(struct job *job)
-{
-	sqlite3_stmt *statement = connection_statement(job->connection, SQL_ADD_MAILDROP);
-
-	bind_text(statement, 1, job->maildrop->tenant);
-	bind_text(statement, 2, job->maildrop->login);
-	return connection_run(job->connection, statement);
-}
-
-/* Runs the plan and stores the counter where it moved. */
-static struct err write_plan(struct job *job, int64_t next)
-{
-	cleanup(free_cleanup) int64_t *folder_ids =
-		mem_zalloc(job->maildrop->n_folders, sizeof(*folder_ids));
-	struct sqlite_writer writer = {
-		.writer = { .next = (uint64_t)next, .keep = keep, .drop = drop },
-		.job = job,
-		.folder_ids = folder_ids,
-	};
-	struct err e;
-	sqlite3_stmt *statement;
-
-	if (failed(e = job->plan(&writer.writer, job->arg)))
-		return e;
-	assert(writer.writer.next >= (uint64_t)next);
-	if (writer.writer.next == (uint64_t)next)
-		return ok();
-	if (writer.writer.next > REGISTRY_NUMBER_MAX)
-		return err_make(ERR_PERM, "registry %s: out of numbers", job->connection->path);
-	statement = connection_statement(job->connection, SQL_SET_NEXT);
-	sqlite3_bind_int64(statement, 1, job->maildrop_id);
-	sqlite3_bind_int64(statement, 2, (int64_t)writer.writer.next);
-	return connection_run(job->connection, statement);
-}
-
-/* Numbers written to a file that was deleted or replaced under us would be given again by the
- * process that opens the new one. */
-static struct err check_in_place(struct connection *connection)
-{
-	int moved = 0;
-
-	if (sqlite3_file_control(connection->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
-			SQLITE_OK &&
-		moved)
-		return err_make(ERR_PERM,
-			"registry %s: the file was moved or removed while in use; restart popgate",
-			connection->path);
-	return ok();
-}
-
-static struct err change(struct job *job)
-{
-	struct err e;
-	int64_t next = 1;
-
-	if (failed(e = run_simple(job, SQL_BEGIN_WRITE)))
-		return e;
-	if (failed(e = check_in_place(job->connection)))
-		return e;
-	if (failed(e = find_maildrop(job, &next)))
-		return e;
-	if (!job->maildrop_id) {
-		if (failed(e = add_maildrop(job)) || failed(e = find_maildrop(job, &next)))
-			return e;
-	}
-	if (job->visit && failed(e = visit_all(job)))
-		return e;
-	if (failed(e = write_plan(job, next)))
-		return e;
-	return run_simple(job, SQL_COMMIT);
-}
-
-static void change_job(void *arg)
-{
-	struct job *job = arg;
-
-	job->e = change(job);
-	connection_roll_back(job->connection);
-}
-
-fiber_fn static struct err sqlite_load(struct registry *base,
-	const struct registry_maildrop *maildrop, registry_visit *visit, void *arg)
+fiber_fn static struct err sqlite_registry_revision(
+	struct registry *base, const struct registry_maildrop *maildrop, uint64_t *ret)
 {
 	struct sqlite_registry *registry = (struct sqlite_registry *)base;
-	struct job job = { .maildrop = maildrop, .visit = visit, .arg = arg };
+	struct job job = { .run = job_revision, .maildrop = maildrop };
 	struct err e;
 
-	if (failed(e = gate_enter(&registry->read_gate)))
-		return err_context(e, "registry");
-	job.connection = registry->free_readers[--registry->n_free_readers];
-	offload(load_job, &job);
-	registry->free_readers[registry->n_free_readers++] = job.connection;
-	gate_leave(&registry->read_gate);
-	return job.e;
+	if (failed(e = run_reader(&registry->glances, &job)))
+		return e;
+	*ret = job.revision;
+	return ok();
 }
 
-fiber_fn static struct err sqlite_change(struct registry *base,
-	const struct registry_maildrop *maildrop, registry_visit *visit, registry_plan *plan,
-	void *arg)
+static void job_load(struct job *job)
+{
+	job->e = sqlite_load(job->connection, job->maildrop, job->arena, job->record);
+}
+
+fiber_fn static struct err sqlite_registry_load(struct registry *base,
+	const struct registry_maildrop *maildrop, struct arena *arena, struct registry_record *ret)
+{
+	struct sqlite_registry *registry = (struct sqlite_registry *)base;
+	struct job job = { .run = job_load, .maildrop = maildrop, .arena = arena, .record = ret };
+
+	return run_reader(&registry->loaders, &job);
+}
+
+static void job_change(struct job *job)
+{
+	job->e = sqlite_change(job->connection, &job->change, &job->progress);
+}
+
+fiber_fn static struct err sqlite_registry_change(struct registry *base,
+	const struct registry_maildrop *maildrop, const struct registry_change *change,
+	uint64_t *ret_revision)
 {
 	struct sqlite_registry *registry = (struct sqlite_registry *)base;
 	struct job job = {
-		.connection = &registry->writer,
-		.maildrop = maildrop,
-		.visit = visit,
-		.plan = plan,
-		.arg = arg,
+		.run = job_change,
+		.change = { .maildrop = maildrop, .change = change },
 	};
 	struct err e;
 
-	if (failed(e = gate_enter(&registry->write_gate)))
-		return err_context(e, "registry");
-	offload(change_job, &job);
-	gate_leave(&registry->write_gate);
-	return job.e;
+	if (failed(e = run_writer(registry, &job)))
+		return e;
+	*ret_revision = job.change.revision;
+	return ok();
 }
 
-static void sqlite_close(struct registry *base)
+static void job_next(struct job *job)
+{
+	job->e = sqlite_next(job->connection, job->tenant, job->login, job->arena, job->next);
+}
+
+fiber_fn static struct err sqlite_registry_next(struct registry *base, const char *tenant,
+	const char *login, struct arena *arena, struct registry_maildrop *ret)
+{
+	struct sqlite_registry *registry = (struct sqlite_registry *)base;
+	struct job job = {
+		.run = job_next, .tenant = tenant, .login = login, .arena = arena, .next = ret
+	};
+
+	return run_reader(&registry->loaders, &job);
+}
+
+static void job_expire(struct job *job)
+{
+	job->e = sqlite_expire(job->connection, &job->expire, &job->progress);
+}
+
+fiber_fn static struct err sqlite_registry_expire(
+	struct registry *base, int64_t seen_before, size_t max, size_t *ret_n)
+{
+	struct sqlite_registry *registry = (struct sqlite_registry *)base;
+	struct job job = {
+		.run = job_expire,
+		.expire = { .seen_before = seen_before, .max = max },
+	};
+	struct err e;
+
+	if (failed(e = run_writer(registry, &job)))
+		return e;
+	*ret_n = job.expire.n;
+	return ok();
+}
+
+static void job_check(struct job *job)
+{
+	job->e = sqlite_check(job->connection, job->lines);
+}
+
+fiber_fn static struct err sqlite_registry_check(
+	struct registry *base, registry_report *report, void *arg)
+{
+	struct sqlite_registry *registry = (struct sqlite_registry *)base;
+	struct buffer lines = { 0 };
+	struct job job = { .run = job_check, .lines = &lines };
+	struct err e = run_reader(&registry->loaders, &job);
+	char *line, *rest;
+
+	buffer_append(&lines, "", 1);
+	rest = buffer_data(&lines);
+	while ((line = strsep(&rest, "\n")) && *line)
+		report(line, arg);
+	buffer_done(&lines);
+	return e;
+}
+
+static void close_all(struct connections *connections)
+{
+	for (size_t i = 0; i < connections->n; i++)
+		connection_close(&connections->all[i]);
+}
+
+static void sqlite_registry_close(struct registry *base)
 {
 	struct sqlite_registry *registry = (struct sqlite_registry *)base;
 
-	for (size_t i = 0; i < READERS; i++)
-		connection_close(&registry->readers[i]);
-	connection_close(&registry->writer);
+	close_all(&registry->glances);
+	close_all(&registry->loaders);
+	close_all(&registry->writer);
 	free(registry->path);
 	free(registry);
 }
 
 static const struct registry_ops sqlite_ops = {
 	.name = "sqlite",
-	.load = sqlite_load,
-	.change = sqlite_change,
-	.close = sqlite_close,
+	.revision = sqlite_registry_revision,
+	.load = sqlite_registry_load,
+	.change = sqlite_registry_change,
+	.next = sqlite_registry_next,
+	.expire = sqlite_registry_expire,
+	.check = sqlite_registry_check,
+	.close = sqlite_registry_close,
 };
+
+static struct err open_some(
+	struct connections *connections, size_t n, const char *path, int busy_timeout, bool writes)
+{
+	struct err e = ok();
+
+	gate_init(&connections->gate, (unsigned)n);
+	for (; connections->n < n && !failed(e); connections->n++) {
+		struct connection *connection = &connections->all[connections->n];
+
+		e = connection_open(connection, path, busy_timeout, writes);
+		connections->free[connections->n_free++] = connection;
+	}
+	return e;
+}
 
 struct err registry_sqlite_open(const char *path, int busy_timeout, struct registry **ret)
 {
@@ -383,17 +288,19 @@ struct err registry_sqlite_open(const char *path, int busy_timeout, struct regis
 
 	registry->registry.ops = &sqlite_ops;
 	registry->path = mem_strdup(path);
-	gate_init(&registry->write_gate, 1);
-	gate_init(&registry->read_gate, READERS);
-	e = connection_open(&registry->writer, registry->path, busy_timeout, true);
-	for (size_t i = 0; i < READERS && !failed(e); i++) {
-		e = connection_open(&registry->readers[i], registry->path, busy_timeout, false);
-		registry->free_readers[registry->n_free_readers++] = &registry->readers[i];
-	}
+	registry->patience = (uint64_t)busy_timeout;
+	/* First the one that makes the schema. */
+	e = open_some(&registry->writer, 1, registry->path, busy_timeout, true);
+	if (!failed(e))
+		e = open_some(&registry->loaders, LOADERS, registry->path, busy_timeout, false);
+	if (!failed(e))
+		e = open_some(&registry->glances, 1, registry->path, busy_timeout, false);
 	if (failed(e)) {
-		sqlite_close(&registry->registry);
+		sqlite_registry_close(&registry->registry);
 		return e;
 	}
+	/* From now on no thread waits for a lock: fibers do. */
+	sqlite3_busy_timeout(registry->writer.all[0].db, 0);
 	*ret = &registry->registry;
 	return ok();
 }

@@ -1,353 +1,329 @@
 /*
- * remember - what is read from the registry at login and written to it, and when.
+ * remember - a login: what is known, what is listed now, and what is written of it before anything
+ * is shown.
  *
- * Listing and entries are both in key order and are joined in one pass, row by row, so that a
- * maildrop's entries never lie in memory together.
- *
- * An entry that the listing lacks is not dropped at once, since its message may be there after all:
- * delivered between another session's listing and this one's look into the registry, or overlooked
- * while somebody renamed it in the Maildir. To drop it would change its unique-id. It is marked
- * missing, and dropped at the first write a day later unless a listing showed it in between.
- *
- * The notice's entry has no message. Of several the last counts; older ones go the way of the
- * missing.
+ * Nothing is written where nothing has changed. Between reading and writing nobody is locked out:
+ * who finds that another has written since joins his listing once more, with what the other wrote.
  */
 #include <string.h>
 
 #include "proxy/maildrop/bits.h"
-#include "proxy/maildrop/snapshot.h"
+#include "proxy/maildrop/cache.h"
+#include "proxy/maildrop/drop.h"
+#include "proxy/maildrop/join.h"
 
-#define MISSING_GRACE ((int64_t)24 * 60 * 60) /* s */
-#define VANISHED_MAX  10000 /* noted per session; the others have their turn at later writes */
+#define ROUNDS 8 /* of writing; who loses so often has a storm of logins around him */
 
-/* One login's join. */
-struct join {
+#define CHANGED_LEAST 50 /* messages; fewer never refuse a login */
+
+struct login {
 	struct maildrop *drop;
+	struct registry_maildrop name;
 	struct arena *scratch;
-	size_t at;          /* how far in key order */
-	uint64_t *returned; /* bits: present, but marked missing in the registry */
-	size_t n_returned;
-	size_t n_vanished;
-	bool loading; /* the first look, as against the transaction: vanished ones are noted */
-	struct registry_entry notice; /* the last one; number 0: there is none */
+	struct backend_listing listing;
+	struct registry_record record; /* of the snapshot `base`, or of a later revision */
+	struct mark *floors;
+	bool stale;
+	bool unwritten; /* what was to be written could not be */
 };
 
-static struct registry_maildrop name_of(const struct maildrop *drop)
+fiber_fn static struct err load_base(struct login *login)
 {
-	return (struct registry_maildrop){
-		.tenant = drop->account->tenant->name,
-		.login = drop->account->login,
-		.folders = drop->folders,
-		.n_folders = drop->n_folders + (drop->settings->quota_warning > 0 ? 1 : 0),
+	struct maildrop *drop = login->drop;
+	struct registry_record record;
+	struct err e;
+
+	e = registry_load(drop->registry, &login->name, login->scratch, &record);
+	if (failed(e))
+		return e;
+	return snapshot_of_record(drop->account, drop->folders, &record, &drop->base);
+}
+
+/* What the registry knows: as this worker read it last, where it is that still. */
+fiber_fn static struct err find_base(struct login *login)
+{
+	struct maildrop *drop = login->drop;
+	struct snapshot *cached = cache_get(drop->account);
+	uint64_t revision;
+	struct err e;
+
+	if (!cached)
+		return load_base(login);
+	drop->base = snapshot_ref(cached);
+	e = registry_revision(drop->registry, &login->name, &revision);
+	if (failed(e) || revision == drop->base->revision)
+		return e;
+	snapshot_unref(steal(drop->base));
+	return load_base(login);
+}
+
+/* What the last listing of a folder showed, as far as that can be told from what was added to the
+ * registry behind its back (by a session whose listing was stale, by QUIT). */
+static struct backend_known known_of_folder(const struct login *login, size_t index)
+{
+	const struct snapshot *base = login->drop->base;
+	const struct snapshot_folder *folder = &base->folders[index];
+	struct mark mark = mark_parse(folder->mark);
+	struct backend_known none = { 0 }, known = {
+		.mark = arena_strdup(login->scratch, mark.store),
+		.messages = base->messages + folder->first,
+		.n = folder->n,
 	};
+
+	if (folder->absent || login->drop->folders->repeated[index])
+		return none;
+	while (known.n && known.messages[known.n - 1].uid &&
+		known.messages[known.n - 1].uid >= mark.uidnext)
+		known.n--;
+	for (size_t i = 0; i < known.n; i++)
+		if (bit_get(base->surplus, folder->first + i) ||
+			known.messages[i].uidvalidity != mark.uidvalidity)
+			return none;
+	return known;
 }
 
-/* The entry of a message that is present. */
-static struct registry_entry entry_of(const struct maildrop *drop, size_t index)
+static const struct backend_known *known_of(const struct login *login)
 {
-	const struct backend_message *message = &drop->messages[index];
+	size_t n = login->drop->base->n_folders;
+	struct backend_known *known = arena_zalloc(login->scratch, n, sizeof(*known));
 
-	if (index == drop->n_messages)
-		return drop->notice->entry;
-	return (struct registry_entry){
-		.folder = message->folder,
-		.uidvalidity = message->uidvalidity,
-		.uid = message->uid,
-		.key = message->key ? message->key : "",
-		.number = drop->numbers ? drop->numbers[index] : 0,
-		.size = REGISTRY_NO_SIZE,
-		.arrival = message->arrival,
+	for (size_t i = 0; i < n; i++)
+		known[i] = known_of_folder(login, i);
+	return known;
+}
+
+fiber_fn static struct err list(struct login *login)
+{
+	struct maildrop *drop = login->drop;
+	struct backend_list_request request = {
+		.known = known_of(login),
+		.identify = true,
 	};
+	struct err e;
+
+	e = drop->backend->ops->list(drop->backend, drop->arena, &request, &login->listing);
+	if (failed(e))
+		return e;
+	drop->quota = login->listing.quota;
+	return login->listing.n < UINT32_MAX ? ok() : err_make(ERR_LIMIT, "2^32 messages or more");
 }
 
-static void join_start(struct join *join)
+static bool same_text(const char *a, const char *b)
 {
-	struct maildrop *drop = join->drop;
-
-	join->at = 0;
-	join->n_returned = 0;
-	join->notice = (struct registry_entry){ 0 };
-	bits_clear_all(join->returned, drop->n_messages);
-	bits_clear_all(drop->known, drop->n_messages);
-	if (drop->numbers)
-		memset(drop->numbers, 0, drop->n_messages * sizeof(*drop->numbers));
+	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static void join_vanished(struct join *join, const struct registry_entry *entry)
+static bool same_message(const struct backend_message *a, const struct backend_message *b)
 {
-	struct arena *arena = join->drop->arena;
-	struct vanished *vanished;
-
-	if (!join->loading || join->n_vanished == VANISHED_MAX)
-		return;
-	vanished = arena_alloc(arena, sizeof(*vanished));
-	vanished->entry = *entry;
-	vanished->entry.key = arena_strdup(arena, entry->key);
-	vanished->next = join->drop->vanished;
-	join->drop->vanished = vanished;
-	join->n_vanished++;
+	return a->uid == b->uid && a->uidvalidity == b->uidvalidity && a->folder == b->folder &&
+	       a->size == b->size && a->exact == b->exact && a->arrival == b->arrival &&
+	       a->fingerprint == b->fingerprint && same_text(a->key, b->key) &&
+	       same_text(a->emailid, b->emailid);
 }
 
-static void join_found(struct join *join, const struct registry_entry *entry, uint32_t index)
+/* Index by index, since the backend will be told indices of its own listing. */
+static bool same_messages(const struct snapshot *base, const struct backend_listing *listing)
 {
-	struct maildrop *drop = join->drop;
-
-	bit_set(drop->known, index);
-	if (drop->numbers)
-		drop->numbers[index] = entry->number;
-	if (entry->hidden)
-		bit_set(drop->left_out, index);
-	if (entry->missing) {
-		bit_set(join->returned, index);
-		join->n_returned++;
-	}
-	if (entry->size != REGISTRY_NO_SIZE && drop->settings->exact_rfc822_size) {
-		drop->messages[index].size = entry->size;
-		drop->messages[index].exact = true;
-	}
+	if (listing->n != base->n)
+		return false;
+	for (size_t i = 0; listing->messages != base->messages && i < base->n; i++)
+		if (!same_message(&listing->messages[i], &base->messages[i]))
+			return false;
+	return true;
 }
 
-/* The one of the highest number is the last. */
-static void join_notice(struct join *join, const struct registry_entry *entry)
+static bool folder_stands(const struct login *login, size_t index)
 {
-	if (entry->number < join->notice.number) {
-		join_vanished(join, entry);
-		return;
-	}
-	if (join->notice.number)
-		join_vanished(join, &join->notice);
-	join->notice = *entry;
-	join->notice.key = arena_strdup(join->drop->arena, entry->key);
-}
+	const struct snapshot_folder *known = &login->drop->base->folders[index];
+	const struct backend_folder *listed = &login->listing.folders[index];
 
-static void join_visit(const struct registry_entry *entry, void *arg)
-{
-	struct join *join = arg;
-	struct maildrop *drop = join->drop;
-
-	if (!entry) {
-		join_start(join);
-		return;
-	}
-	if (entry->folder == drop->n_folders) {
-		join_notice(join, entry);
-		return;
-	}
-	for (; join->at < drop->n_messages; join->at++) {
-		uint32_t index = drop->by_key[join->at];
-		int order = snapshot_compare_entry(drop, entry, index);
-
-		if (order < 0)
-			break;
-		if (order == 0) {
-			join_found(join, entry, index);
-			return;
-		}
-	}
-	join_vanished(join, entry);
-}
-
-static bool lacks_number(const struct maildrop *drop, size_t index)
-{
-	return drop->numbers && !drop->numbers[index] && !bit_get(drop->left_out, index);
-}
-
-static bool notice_is_due(const struct join *join)
-{
-	return maildrop_quota_warns(join->drop) &&
-	       !notice_is_current(&join->notice, join->drop->opened);
-}
-
-static bool join_wants_write(const struct join *join)
-{
-	if (join->n_returned || notice_is_due(join))
+	if (login->drop->folders->repeated[index])
 		return true;
-	for (size_t i = 0; i < join->drop->n_messages; i++)
-		if (lacks_number(join->drop, i))
-			return true;
-	return false;
+	if (known->absent || listed->absent)
+		return listed->absent && known->n == 0;
+	return listed->unchanged && !listed->renumbered &&
+	       strcmp(listed->mark, mark_parse(known->mark).store) == 0;
 }
 
-static struct err tidy(const struct maildrop *drop, struct registry_writer *writer, int64_t now)
+static bool notice_is_due(const struct maildrop *drop)
 {
-	struct err e = ok();
+	struct registry_entry last =
+		notice_last(drop->base->apart, drop->base->n_apart, drop->folders);
 
-	for (const struct vanished *v = drop->vanished; v && !failed(e); v = v->next) {
-		struct registry_entry entry = v->entry;
-
-		if (!entry.missing) {
-			entry.missing = now;
-			e = writer->keep(writer, &entry);
-		} else if (now - entry.missing >= MISSING_GRACE) {
-			e = writer->drop(writer, &entry);
-		}
-	}
-	return e;
+	return maildrop_quota_warns(drop) && !notice_is_current(&last, drop->opened);
 }
 
-static struct err give_numbers(struct join *join, struct registry_writer *writer)
+/* Whether nothing is to be written and the snapshot of before can be shared. */
+static bool stands(const struct login *login)
 {
-	struct maildrop *drop = join->drop;
-	uint32_t *fresh = arena_alloc(join->scratch, drop->n_messages * sizeof(*fresh));
-	size_t n = 0;
-	struct err e = ok();
+	const struct maildrop *drop = login->drop;
 
-	for (size_t i = 0; i < drop->n_messages; i++)
-		if (lacks_number(drop, i))
-			fresh[n++] = (uint32_t)i;
-	snapshot_sort_by_arrival(drop, fresh, n);
-	for (size_t i = 0; i < n && !failed(e); i++) {
-		struct registry_entry entry;
-
-		drop->numbers[fresh[i]] = writer->next++;
-		entry = entry_of(drop, fresh[i]);
-		e = writer->keep(writer, &entry);
-		bit_set(drop->known, fresh[i]);
-	}
-	return e;
+	for (size_t i = 0; i < drop->folders->n_store; i++)
+		if (!folder_stands(login, i))
+			return false;
+	return same_messages(drop->base, &login->listing) && !notice_is_due(drop) &&
+	       drop->base->revision && !(drop->base->flags & REGISTRY_ACCEPTED) &&
+	       drop->opened - drop->base->seen < SEEN_PERIOD;
 }
 
-/* A new notice in the last one's place. */
-static struct err place_notice(struct join *join, struct registry_writer *writer)
+static void set_floors(struct login *login)
 {
-	struct maildrop *drop = join->drop;
-	struct registry_entry last = join->notice;
-	struct err e;
+	size_t n = login->drop->folders->n_mail;
 
-	join->notice = notice_entry(writer->next++, &drop->quota, drop->opened, drop->arena);
-	join->notice.folder = drop->n_folders;
-	e = writer->keep(writer, &join->notice);
-	if (failed(e) || !last.number)
-		return e;
-	last.missing = 0;
-	return writer->drop(writer, &last);
+	login->floors = arena_alloc(login->scratch, n * sizeof(*login->floors));
+	for (size_t i = 0; i < n; i++)
+		login->floors[i] = mark_parse(login->record.folders[i].mark);
 }
 
-static struct err join_write(struct registry_writer *writer, void *arg)
+static struct join join_of(const struct login *login)
 {
-	struct join *join = arg;
-	struct err e;
+	const struct maildrop *drop = login->drop;
 
-	if (join->drop->numbers && failed(e = give_numbers(join, writer)))
-		return e;
-	/* Behind the messages, since it is the newest, and ids grow. */
-	if (notice_is_due(join) && failed(e = place_notice(join, writer)))
-		return e;
-	for (size_t i = 0; i < join->drop->n_messages; i++) {
-		struct registry_entry entry;
-
-		if (!bit_get(join->returned, i))
-			continue;
-		entry = entry_of(join->drop, i);
-		if (failed(e = writer->keep(writer, &entry)))
-			return e;
-	}
-	return tidy(join->drop, writer, join->drop->opened);
-}
-
-static void show_notice(const struct join *join)
-{
-	struct maildrop *drop = join->drop;
-
-	if (maildrop_quota_warns(drop) && join->notice.number && !join->notice.hidden)
-		drop->notice = notice_new(drop->account, &join->notice, drop->arena);
-}
-
-fiber_fn struct err snapshot_remember(struct maildrop *drop)
-{
-	cleanup(arena_cleanup) struct arena *scratch = arena_new();
-	struct registry_maildrop name = name_of(drop);
-	struct join join = {
-		.drop = drop,
-		.scratch = scratch,
-		.returned = bits_new(scratch, drop->n_messages),
-		.loading = true,
+	return (struct join){
+		.account = drop->account,
+		.folders = drop->folders,
+		.record = &login->record,
+		.listing = &login->listing,
+		.floors = login->floors,
+		.warned = maildrop_quota_warns(drop) ? &drop->quota : NULL,
+		.now = drop->opened,
+		.stale = login->stale,
+		.scratch = login->scratch,
 	};
+}
+
+/* Too many at once are rather a mistake (another's mail, an empty store, a broken restore) than the
+ * wish to download everything again. Judged by the first join: a stale one counts other things. */
+static struct err judge_changes(
+	const struct login *login, const struct join *join, struct maildrop_opening *opening)
+{
+	const struct account *account = login->drop->account;
+	unsigned limit = account->tenant->uidl.max_changed;
+
+	if (login->stale || (login->record.flags & REGISTRY_ACCEPTED) ||
+		join->changed < CHANGED_LEAST ||
+		(double)join->changed * 100 <= (double)join->known * limit)
+		return ok();
+	opening->refused_changes = true;
+	return err_make(ERR_TEMP,
+		"%zu of %zu messages would show another unique-id (uidl.max_changed: %u %%); to "
+		"accept: popgate uidl verify --accept %s",
+		join->changed, join->known, limit, account->login);
+}
+
+/* The revision is that which the record has now. */
+static void take_snapshot(struct login *login, struct join *join, uint64_t revision, bool written)
+{
+	struct maildrop *drop = login->drop;
+	struct snapshot *snapshot = steal(join->snapshot);
+
+	snapshot->revision = revision;
+	snapshot->next = written ? join->change.next : login->record.next;
+	snapshot->flags = written ? join->change.flags : login->record.flags;
+	snapshot->seen = written ? join->change.seen : login->record.seen;
+	drop->snapshot = snapshot;
+	if (snapshot->complete)
+		cache_put(drop->account, snapshot);
+}
+
+/* ok and *again: somebody else has written. */
+fiber_fn static struct err write_join(
+	struct login *login, struct join *join, struct maildrop_opening *opening, bool *again)
+{
+	struct maildrop *drop = login->drop;
+	uint64_t revision = login->record.revision;
 	struct err e;
 
-	if (failed(e = registry_load(drop->registry, &name, join_visit, &join)))
-		return e;
-	if (join_wants_write(&join)) {
-		join.loading = false;
-		e = registry_change(drop->registry, &name, join_visit, join_write, &join);
-		if (failed(e))
-			return e;
-		drop->vanished = NULL;
+	*again = false;
+	if (!join->wanted) {
+		take_snapshot(login, join, revision, false);
+		return ok();
 	}
-	show_notice(&join);
+	e = registry_change(drop->registry, &login->name, &join->change, &revision);
+	if (!failed(e) && revision == 0) {
+		*again = true;
+		return ok();
+	}
+	if (!failed(e)) {
+		take_snapshot(login, join, revision, true);
+		return ok();
+	}
+	if (join->vital || (e.scope != ERR_TEMP && e.scope != ERR_PERM))
+		return e;
+	/* All that is shown is computed or was written before. */
+	opening->note = e;
+	join->snapshot->complete = false;
+	login->unwritten = true;
+	take_snapshot(login, join, login->record.revision, false);
 	return ok();
 }
 
-/* One QUIT's changes. */
-struct update_plan {
-	struct maildrop *drop;
-	const struct deletions *deletions;
-	int64_t now;
-};
-
-static struct err write_sizes(struct maildrop *drop, struct registry_writer *writer)
+fiber_fn static struct err join_once(
+	struct login *login, struct maildrop_opening *opening, bool *again)
 {
-	struct err e = ok();
+	struct join join = join_of(login);
+	struct err e = join_run(&join);
 
-	for (size_t i = 0; drop->measured && i < drop->n_messages && !failed(e); i++) {
-		struct registry_entry entry;
-
-		if (drop->measured[i] == REGISTRY_NO_SIZE)
-			continue;
-		entry = entry_of(drop, i);
-		entry.size = drop->measured[i];
-		e = writer->keep(writer, &entry);
-	}
+	if (!failed(e))
+		e = judge_changes(login, &join, opening);
+	if (!failed(e))
+		e = write_join(login, &join, opening, again);
+	join_done(&join);
 	return e;
 }
 
-static struct err update_write(struct registry_writer *writer, void *arg)
+fiber_fn static struct err join_and_write(struct login *login, struct maildrop_opening *opening)
 {
-	const struct update_plan *plan = arg;
-	const struct deletions *deletions = plan->deletions;
-	struct registry_entry entry;
+	struct maildrop *drop = login->drop;
+	bool again = true;
+	struct err e = ok();
+
+	login->record = snapshot_record(drop->base, drop->folders, login->scratch);
+	set_floors(login);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		e = join_once(login, opening, &again);
+		if (failed(e) || !again)
+			return e;
+		login->stale = true;
+		e = registry_load(drop->registry, &login->name, login->scratch, &login->record);
+		if (failed(e))
+			return e;
+	}
+	return err_make(ERR_TEMP, "registry: others have written %u times meanwhile", ROUNDS);
+}
+
+/* The notice, as far as it is on disk. */
+static void show_notice(const struct login *login)
+{
+	struct maildrop *drop = login->drop;
+	const struct snapshot *snapshot = drop->snapshot;
+	struct registry_entry last =
+		login->unwritten
+			? notice_last(login->record.entries, login->record.n_entries, drop->folders)
+			: notice_last(snapshot->apart, snapshot->n_apart, drop->folders);
+
+	if (maildrop_quota_warns(drop) && notice_is_current(&last, drop->opened) && !last.hidden)
+		drop->notice = notice_new(drop->account, &last, drop->arena);
+}
+
+fiber_fn struct err drop_remember(struct maildrop *drop, struct maildrop_opening *opening)
+{
+	cleanup(arena_cleanup) struct arena *scratch = arena_new();
+	struct login login = {
+		.drop = drop,
+		.name = folders_maildrop(drop->folders, drop->account),
+		.scratch = scratch,
+	};
 	struct err e;
 
-	for (size_t i = 0; i < deletions->n_gone; i++) {
-		if (!bit_get(plan->drop->known, deletions->gone[i]))
-			continue;
-		entry = entry_of(plan->drop, deletions->gone[i]);
-		if (failed(e = writer->drop(writer, &entry)))
-			return e;
-	}
-	for (size_t i = 0; i < deletions->n_hidden; i++) {
-		entry = entry_of(plan->drop, deletions->hidden[i]);
-		entry.hidden = true;
-		if (failed(e = writer->keep(writer, &entry)))
-			return e;
-	}
-	if (failed(e = write_sizes(plan->drop, writer)))
+	if (failed(e = find_base(&login)) || failed(e = list(&login)))
 		return e;
-	return tidy(plan->drop, writer, plan->now);
-}
-
-static bool update_wants_write(const struct maildrop *drop, const struct deletions *deletions)
-{
-	if (deletions->n_hidden)
-		return true;
-	for (size_t i = 0; i < deletions->n_gone; i++)
-		if (bit_get(drop->known, deletions->gone[i]))
-			return true;
-	for (size_t i = 0; drop->measured && i < drop->n_messages; i++)
-		if (drop->measured[i] != REGISTRY_NO_SIZE)
-			return true;
-	return false;
-}
-
-fiber_fn struct err snapshot_remember_update(
-	struct maildrop *drop, const struct deletions *deletions)
-{
-	struct registry_maildrop name = name_of(drop);
-	struct update_plan plan = { .drop = drop, .deletions = deletions, .now = time(NULL) };
-
-	for (size_t i = 0; drop->measured && i < deletions->n_gone; i++)
-		drop->measured[deletions->gone[i]] = REGISTRY_NO_SIZE;
-	if (!update_wants_write(drop, deletions))
-		return ok();
-	return registry_change(drop->registry, &name, NULL, update_write, &plan);
+	if (stands(&login)) {
+		drop->snapshot = snapshot_ref(drop->base);
+		cache_put(drop->account, drop->snapshot);
+	} else if (failed(e = join_and_write(&login, opening))) {
+		return e;
+	}
+	show_notice(&login);
+	return ok();
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/runtime/fault.h"
 #include "proxy/runtime/mem.h"
 
 #define APPLICATION_ID 0x706f7067 /* "popg" */
@@ -15,21 +16,21 @@
 #define STRING_(x) #x
 #define STRING(x)  STRING_(x)
 
-/* Step i brings the schema from version i to i+1. Never edit one that was released: append.
- * A message's row has uidvalidity and uid (IMAP) or key (Maildir); the other is 0, 0 or ''. key is
- * TEXT for people's sake, but holds any octets a file name may have. */
-static const char *const schema_steps[] = {
+/* Version 1: numbers only, and what was measured or hidden. A message's row has uidvalidity and uid
+ * (IMAP) or key (Maildir); the other is 0, 0 or ''. key is TEXT for people's sake, but holds any
+ * octets a file name may have. */
+static const char *const schema_1[] = {
 	"CREATE TABLE maildrop ("
 	"  id INTEGER PRIMARY KEY,"
 	"  tenant TEXT NOT NULL,"
 	"  login TEXT NOT NULL,"
 	"  next_number INTEGER NOT NULL DEFAULT 1,"
-	"  UNIQUE (tenant, login)) STRICT;"
+	"  UNIQUE (tenant, login)) STRICT",
 	"CREATE TABLE folder ("
 	"  id INTEGER PRIMARY KEY,"
 	"  maildrop INTEGER NOT NULL REFERENCES maildrop (id),"
 	"  name TEXT NOT NULL,"
-	"  UNIQUE (maildrop, name)) STRICT;"
+	"  UNIQUE (maildrop, name)) STRICT",
 	"CREATE TABLE message ("
 	"  folder INTEGER NOT NULL REFERENCES folder (id),"
 	"  uidvalidity INTEGER NOT NULL,"
@@ -40,34 +41,89 @@ static const char *const schema_steps[] = {
 	"  arrival INTEGER,"
 	"  missing INTEGER,"
 	"  hidden INTEGER NOT NULL DEFAULT 0,"
-	"  PRIMARY KEY (folder, uidvalidity, uid, key)) STRICT, WITHOUT ROWID;"
-	"PRAGMA application_id = " STRING(APPLICATION_ID) ";",
+	"  PRIMARY KEY (folder, uidvalidity, uid, key)) STRICT, WITHOUT ROWID",
+	"PRAGMA application_id = " STRING(APPLICATION_ID),
+	NULL,
 };
+
+/* Version 2: revisions, marks, and all that is known of a message. The unique-id is text whatever
+ * it was made of; NULL is computed, and elsewhere what struct registry_entry has a word for. The
+ * folder '' held notices of quota, which are written anew. */
+static const char *const schema_2[] = {
+	"ALTER TABLE maildrop ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE maildrop ADD COLUMN flags INTEGER NOT NULL DEFAULT 0",
+	"ALTER TABLE maildrop ADD COLUMN seen INTEGER",
+	"UPDATE maildrop SET revision = unixepoch() * 1000000",
+	"ALTER TABLE folder ADD COLUMN mark TEXT",
+	"ALTER TABLE message RENAME TO message_1",
+	"CREATE TABLE message ("
+	"  folder INTEGER NOT NULL REFERENCES folder (id),"
+	"  uidvalidity INTEGER NOT NULL,"
+	"  uid INTEGER NOT NULL,"
+	"  key TEXT NOT NULL,"
+	"  unique_id TEXT,"
+	"  size INTEGER,"
+	"  exact INTEGER NOT NULL,"
+	"  measured INTEGER,"
+	"  arrival INTEGER,"
+	"  emailid TEXT,"
+	"  fingerprint INTEGER,"
+	"  missing INTEGER,"
+	"  hidden INTEGER NOT NULL,"
+	"  PRIMARY KEY (folder, uidvalidity, uid, key)) STRICT, WITHOUT ROWID",
+	"INSERT INTO message (folder, uidvalidity, uid, key, unique_id, exact, measured, arrival,"
+	"  missing, hidden)"
+	" SELECT folder, uidvalidity, uid, key, CASE WHEN key <> '' THEN CAST(number AS TEXT) END,"
+	"  0, size, arrival, missing, hidden"
+	" FROM message_1 WHERE folder IN (SELECT id FROM folder WHERE name <> '')"
+	" ORDER BY folder, uidvalidity, uid, key",
+	"DROP TABLE message_1",
+	"DELETE FROM folder WHERE name = ''",
+	NULL,
+};
+
+/* Step i brings the schema from version i to i+1. Never edit one that was released: append. */
+static const char *const *const schema_steps[] = { schema_1, schema_2 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
 static const char *const statement_texts[SQL_COUNT_] = {
 	[SQL_BEGIN] = "BEGIN",
 	[SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
-	[SQL_MAILDROP] = "SELECT id, next_number FROM maildrop WHERE tenant = ? AND login = ?",
-	[SQL_FOLDER] = "SELECT id FROM folder WHERE maildrop = ? AND name = ?",
-	[SQL_MESSAGES] = "SELECT uidvalidity, uid, key, number, size, arrival, missing, hidden"
+	[SQL_MAILDROP] = "SELECT id, revision, next_number, flags, seen"
+			 " FROM maildrop WHERE tenant = ? AND login = ?",
+	[SQL_FOLDER] = "SELECT id, mark FROM folder WHERE maildrop = ? AND name = ?",
+	[SQL_FOLDERS] = "SELECT id, mark, name FROM folder WHERE maildrop = ? ORDER BY name",
+	[SQL_MESSAGES] = "SELECT uidvalidity, uid, key, unique_id, size, exact, measured, arrival,"
+			 " emailid, fingerprint, missing, hidden"
 			 " FROM message WHERE folder = ? ORDER BY uidvalidity, uid, key",
-	[SQL_ADD_MAILDROP] = "INSERT INTO maildrop (tenant, login) VALUES (?, ?)",
+	[SQL_ADD_MAILDROP] = "INSERT INTO maildrop (tenant, login, next_number)"
+			     " VALUES (?, ?, 0)",
+	[SQL_SET_MAILDROP] =
+		"UPDATE maildrop SET revision = ?2, next_number = max(next_number, ?3),"
+		" flags = ?4, seen = ?5 WHERE id = ?1",
 	[SQL_ADD_FOLDER] = "INSERT INTO folder (maildrop, name) VALUES (?, ?)",
-	[SQL_SET_NEXT] = "UPDATE maildrop SET next_number = ?2 WHERE id = ?1",
-	[SQL_KEEP] = "INSERT INTO message"
-		     " (folder, uidvalidity, uid, key, number, size, arrival, missing, hidden)"
-		     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-		     " ON CONFLICT DO UPDATE SET"
-		     " number = coalesce(number, excluded.number),"
-		     " size = coalesce(excluded.size, size),"
-		     " arrival = coalesce(arrival, excluded.arrival),"
-		     " missing = excluded.missing,"
-		     " hidden = max(hidden, excluded.hidden)",
+	[SQL_SET_MARK] = "UPDATE folder SET mark = ?2 WHERE id = ?1",
+	[SQL_KEEP] = "REPLACE INTO message (folder, uidvalidity, uid, key, unique_id, size, exact,"
+		     " measured, arrival, emailid, fingerprint, missing, hidden)"
+		     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[SQL_DROP] = "DELETE FROM message"
-		     " WHERE folder = ?1 AND uidvalidity = ?2 AND uid = ?3 AND key = ?4"
-		     " AND (?5 IS NULL OR missing = ?5)",
+		     " WHERE folder = ? AND uidvalidity = ? AND uid = ? AND key = ?",
+	[SQL_NEXT] = "SELECT tenant, login FROM maildrop WHERE (tenant, login) > (?, ?)"
+		     " ORDER BY tenant, login LIMIT 1",
+	[SQL_IDLE] =
+		"SELECT id FROM maildrop"
+		" WHERE max(coalesce(seen, 0), revision / 1000000) < ?1 AND flags = 0"
+		" AND NOT EXISTS (SELECT 1 FROM folder JOIN message ON message.folder = folder.id"
+		"  WHERE folder.maildrop = maildrop.id AND (message.unique_id IS NOT NULL"
+		"  OR message.hidden OR message.measured IS NOT NULL))"
+		" LIMIT ?2",
+	[SQL_FORGET_MESSAGES] = "DELETE FROM message"
+				" WHERE folder IN (SELECT id FROM folder WHERE maildrop = ?)",
+	[SQL_FORGET_FOLDERS] = "DELETE FROM folder WHERE maildrop = ?",
+	[SQL_FORGET_MAILDROP] = "DELETE FROM maildrop WHERE id = ?",
+	[SQL_INTEGRITY] = "PRAGMA integrity_check",
+	[SQL_FOREIGN_KEYS] = "PRAGMA foreign_key_check",
 };
 
 static enum err_scope scope_of(int code)
@@ -187,6 +243,17 @@ static struct err check_version(struct connection *connection, int *ret)
 	return ok();
 }
 
+static struct err run_step(struct connection *connection, const char *const *statements)
+{
+	struct err e = ok();
+
+	for (; *statements && !failed(e); statements++) {
+		fault_point("registry.schema");
+		e = execute(connection, *statements);
+	}
+	return e;
+}
+
 static struct err upgrade(struct connection *connection)
 {
 	struct err e;
@@ -199,12 +266,15 @@ static struct err upgrade(struct connection *connection)
 	if (failed(e = check_version(connection, &version)))
 		return e;
 	for (; version < SCHEMA_VERSION; version++)
-		if (failed(e = execute(connection, schema_steps[version])))
+		if (failed(e = run_step(connection, schema_steps[version])))
 			return e;
 	sqlite3_snprintf(sizeof(set_version), set_version, "PRAGMA user_version = %d", version);
 	if (failed(e = execute(connection, set_version)))
 		return e;
-	return execute(connection, "COMMIT");
+	fault_point("registry.schema.commit.before");
+	e = execute(connection, "COMMIT");
+	fault_point("registry.schema.commit.after");
+	return e;
 }
 
 static struct err read_version(struct connection *connection, int *ret)

@@ -1,7 +1,6 @@
 /* unique_id - see the header. */
 #include "proxy/maildrop/unique_id.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 #define LAST_OCTET  0x7e
 #define ESCAPE      '~'
 #define SEPARATOR   '/'
+/* Behind the escape, where a name has a hex digit and a hash the escape again. */
+#define ADOPTED_MARK '.'
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
@@ -60,12 +61,18 @@ void unique_id_given(struct unique_id *ret, uint64_t number)
 	print_decimal(ret, ((unsigned __int128)1 << 64) + number);
 }
 
-/* Appends the encoded form of text at *length; false when it does not fit. */
-static bool append_encoded(struct unique_id *ret, size_t *length, const char *text)
+static bool is_legal(unsigned char c)
+{
+	return c >= FIRST_OCTET && c <= LAST_OCTET;
+}
+
+/* Appends text at *length, what is illegal, the escape and `also` encoded; false when it does not
+ * fit. */
+static bool append_encoded(struct unique_id *ret, size_t *length, const char *text, char also)
 {
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
-		bool plain = c >= FIRST_OCTET && c <= LAST_OCTET && c != ESCAPE && c != SEPARATOR;
+		bool plain = is_legal(c) && c != ESCAPE && c != (unsigned char)also;
 
 		if (*length + (plain ? 1 : 3) > UNIQUE_ID_MAX)
 			return false;
@@ -86,11 +93,11 @@ static bool encode_name(struct unique_id *ret, const char *folder, const char *n
 	size_t length = 0;
 
 	if (folder) {
-		if (!append_encoded(ret, &length, folder) || length == UNIQUE_ID_MAX)
+		if (!append_encoded(ret, &length, folder, SEPARATOR) || length == UNIQUE_ID_MAX)
 			return false;
 		ret->text[length++] = SEPARATOR;
 	}
-	return append_encoded(ret, &length, name) && length;
+	return append_encoded(ret, &length, name, SEPARATOR) && length;
 }
 
 /* An encoded form never holds two escapes in a row, so "~~" tells the hashes apart. The NUL between
@@ -119,4 +126,40 @@ void unique_id_name(struct unique_id *ret, const char *folder, const char *name)
 {
 	if (!encode_name(ret, folder, name))
 		hash_name(ret, folder, name);
+}
+
+bool unique_id_sendable(const char *text)
+{
+	size_t n = 0;
+
+	for (; is_legal((unsigned char)text[n]); n++)
+		if (n == UNIQUE_ID_MAX)
+			return false;
+	return n > 0 && text[n] == '\0';
+}
+
+void unique_id_adopted(struct unique_id *ret, const char *text)
+{
+	size_t length = 0;
+
+	if (unique_id_sendable(text) && *text != ESCAPE) {
+		memcpy(ret->text, text, strlen(text) + 1);
+		return;
+	}
+	ret->text[length++] = ESCAPE;
+	ret->text[length++] = ADOPTED_MARK;
+	if (!append_encoded(ret, &length, text, ESCAPE))
+		hash_name(ret, NULL, text);
+}
+
+bool unique_id_template(struct unique_id *ret, const char *format, const struct uidl_values *values)
+{
+	struct buffer text = { 0 };
+	bool filled = uidl_format_fill(format, values, &text);
+
+	buffer_append(&text, "", 1);
+	if (filled)
+		unique_id_adopted(ret, buffer_data(&text));
+	buffer_done(&text);
+	return filled;
 }

@@ -10,7 +10,10 @@
 #ifndef POPGATE_MAILDROP_UNIQUE_ID_H
 #define POPGATE_MAILDROP_UNIQUE_ID_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "config/uidl_format.h"
 
 #define UNIQUE_ID_MAX 70
 
@@ -37,5 +40,19 @@ void unique_id_given(struct unique_id *ret, uint64_t number);
  * 0x2E-0x7E, "~" and "/" become "~" and two hex digits, "/" parts folder from name; what would get
  * too long is "~~" and the SHA-256 in hex instead. Two different ones never give the same text. */
 void unique_id_name(struct unique_id *ret, const char *folder, const char *name);
+
+/* Whether it is 1 to 70 octets in 0x2E-0x7E. */
+bool unique_id_sendable(const char *text);
+
+/* From the text that another server gave, or a template. What is 1 to 70 octets in 0x2E-0x7E and
+ * does not begin with "~" stays as it is. Else "~." stands before, and octets outside of that and
+ * "~" become "~" and two hex digits; what would get too long is "~~" and the SHA-256 in hex. Two
+ * different ones never give the same text. */
+void unique_id_adopted(struct unique_id *ret, const char *text);
+
+/* From a template of uidl.format, filled, as unique_id_adopted. false: what the template needs is
+ * not known of this message. */
+bool unique_id_template(
+	struct unique_id *ret, const char *format, const struct uidl_values *values);
 
 #endif

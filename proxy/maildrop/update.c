@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #include "proxy/maildrop/bits.h"
-#include "proxy/maildrop/snapshot.h"
+#include "proxy/maildrop/drop.h"
 
 struct update {
 	struct maildrop *drop;
@@ -38,7 +38,7 @@ static bool is_expired(const struct maildrop *drop, const struct backend_message
 static void collect_one(struct update *update, size_t index, bool marked)
 {
 	const struct maildrop *drop = update->drop;
-	const struct backend_message *message = &drop->messages[index];
+	const struct backend_message *message = drop_message(drop, index);
 	bool expired = is_expired(drop, message);
 
 	if (marked)
@@ -55,11 +55,11 @@ static void collect_expired(struct update *update)
 	const struct maildrop *drop = update->drop;
 	size_t next = update->n_marked;
 
-	for (size_t i = 0; i < drop->n_view && next < update->n; i++) {
-		uint32_t index = drop->view[i];
+	for (size_t i = 1; i <= maildrop_count(drop) && next < update->n; i++) {
+		size_t index = drop_index(drop, i);
 
-		if (index != drop->n_messages && !bit_get(drop->marks, i) &&
-			is_expired(drop, &drop->messages[index]))
+		if (index != drop_notice_index(drop) && !maildrop_marked(drop, i) &&
+			is_expired(drop, drop_message(drop, index)))
 			update->asked[next++] = index;
 	}
 }
@@ -74,13 +74,15 @@ static void collect(struct update *update, struct arena *scratch)
 							   : REMOVAL_FAILED;
 
 	update->by_store = how == DELETE_EXPUNGE || how == DELETE_TRASH;
-	update->asked = arena_alloc(scratch, drop->n_view * sizeof(*update->asked));
-	update->seen = arena_alloc(scratch, drop->n_view * sizeof(*update->seen));
-	for (size_t i = 0; i < drop->n_view; i++) {
-		if (drop->view[i] == drop->n_messages)
-			update->notice = bit_get(drop->marks, i);
+	update->asked = arena_alloc(scratch, drop->view.n * sizeof(*update->asked));
+	update->seen = arena_alloc(scratch, drop->view.n * sizeof(*update->seen));
+	for (size_t i = 1; i <= maildrop_count(drop); i++) {
+		size_t index = drop_index(drop, i);
+
+		if (index == drop_notice_index(drop))
+			update->notice = maildrop_marked(drop, i);
 		else
-			collect_one(update, drop->view[i], bit_get(drop->marks, i));
+			collect_one(update, index, maildrop_marked(drop, i));
 	}
 	update->n += update->n_marked;
 	collect_expired(update);
@@ -129,9 +131,9 @@ fiber_fn static struct err tell_registry(struct update *update, struct arena *sc
 		deletions.n_gone = select_results(update, REMOVAL_DONE, gone);
 	deletions.n_hidden = select_results(update, REMOVAL_FLAGGED, hidden);
 	if (update->notice)
-		hidden[deletions.n_hidden++] = drop->n_messages;
+		hidden[deletions.n_hidden++] = drop_notice_index(drop);
 	if (drop->registry)
-		return snapshot_remember_update(drop, &deletions);
+		return drop_forget(drop, &deletions);
 	if (deletions.n_hidden)
 		return err_make(ERR_PERM,
 			"%zu messages are %s: hiding them needs a registry (state: sqlite:…)",
@@ -145,7 +147,7 @@ static const char *id_of(struct maildrop *drop, size_t index)
 {
 	struct unique_id id;
 
-	snapshot_unique_id(drop, (uint32_t)index, &id);
+	drop_unique_id(drop, index, &id);
 	return arena_strdup(drop->arena, id.text);
 }
 
@@ -166,7 +168,7 @@ static void fill_removed(
 		if (is_gone(update, i, hiding_worked))
 			ids[outcome->removed++] = id_of(drop, update->asked[i]);
 	if (update->notice && hiding_worked)
-		ids[outcome->removed++] = id_of(drop, drop->n_messages);
+		ids[outcome->removed++] = id_of(drop, drop_notice_index(drop));
 	outcome->removed_ids = ids;
 }
 
@@ -178,7 +180,7 @@ static void fill_expired(
 		arena_alloc(drop->arena, (update->n - update->n_marked) * sizeof(*expired));
 
 	for (size_t i = update->n_marked; i < update->n; i++) {
-		const struct backend_message *message = &drop->messages[update->asked[i]];
+		const struct backend_message *message = drop_message(drop, update->asked[i]);
 
 		if (is_gone(update, i, hiding_worked))
 			expired[outcome->expired++] = (struct maildrop_expired){

@@ -156,6 +156,8 @@ fiber_fn static struct err enter(struct session *s, const struct entry_request *
 	if (!failed(e)) {
 		stats_tenant_time(s->tenant_stats, STAT_LOGIN_TIME, took);
 	} else {
+		if (s->tenant_stats && s->entry.opening.refused_changes)
+			stats_tenant_add(s->tenant_stats, STAT_LOGINS_CHANGED_IDS, 1);
 		entry_close(&s->entry);
 		session_table_unbind(s->connection->slot);
 	}
@@ -245,6 +247,9 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 		f_text("mechanism", mechanism_name(mechanism)),
 		f_uint("messages", maildrop_count(s->drop)), quota_field(s->drop),
 		f_ms("took_ms", (double)s->done.backend_ns / 1e6));
+	if (*s->entry.opening.note.detail)
+		log_warning("login not remembered", f_text("login", s->login),
+			f_text("tenant", s->tenant->name), f_err(s->entry.opening.note));
 	reply_ok(s->out, "%zu messages (%llu octets)", maildrop_visible(s->drop),
 		(unsigned long long)maildrop_visible_octets(s->drop));
 	s->next = NEXT_STATE;

@@ -17,6 +17,7 @@ enum stat_tenant {
 	STAT_LOGINS,
 	STAT_LOGIN_FAILURES,
 	STAT_LOGINS_TOO_SOON,     /* of the failures: refused by login_delay */
+	STAT_LOGINS_CHANGED_IDS,  /* of the failures: refused by uidl.max_changed */
 	STAT_LOGINS_QUOTA_WARNED, /* of the logins: the quota was used up to quota_warning */
 	STAT_BACKEND_ERRORS,
 	STAT_RETRIEVED_MESSAGES,

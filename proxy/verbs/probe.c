@@ -1,11 +1,9 @@
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "proxy/entry/entry.h"
 #include "proxy/login/password_input.h"
 #include "proxy/pop3/reply.h"
-#include "proxy/run_as.h"
 #include "proxy/verbs/query.h"
 #include "proxy/verbs/verbs.h"
 
@@ -117,22 +115,9 @@ fiber_fn static void run_probe(void *arg)
 	entry_close(&entry);
 }
 
-/* As the account that workers change to: what it may not read, a session could not either, and a
- * registry that root made would be closed to it. */
-static struct err become_worker(const struct config *config)
-{
-	struct run_as account;
-	struct err e;
-
-	if (geteuid() != 0)
-		return ok();
-	e = run_as_lookup(config->run_as, &account);
-	return failed(e) ? e : run_as_apply(&account);
-}
-
 static void probe_with(struct probe *probe)
 {
-	struct err e = become_worker(probe->config);
+	struct err e = verb_become_worker(probe->config);
 
 	runtime_init();
 	if (!failed(e))

@@ -10,7 +10,7 @@ from support import corpus
 from support.gateway import PASSWORD, SECRET, TOP, password, run
 from support.hashes import crypt_of
 
-VERBS = ["serve", "check", "route", "probe", "users"]
+VERBS = ["serve", "check", "route", "probe", "users", "state"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -25,7 +25,8 @@ def test_usage_errors():
     assert run("--help").returncode == 0
     assert run("--version").returncode == 0
     for arguments in (["nonsense"], ["check", "--nonsense"], ["route"], ["users"],
-                      ["users", "nonsense"], ["serve", "surplus"], ["probe"]):
+                      ["users", "nonsense"], ["serve", "surplus"], ["probe"], ["state"],
+                      ["state", "nonsense"], ["state", "check", "surplus"]):
         done = run(*arguments)
         assert done.returncode == 2, arguments
         assert done.stderr, arguments

@@ -28,9 +28,10 @@ only 'ucontext\.h' 'proxy/runtime/fiber\.c' 'contexts are switched in fiber.c al
 only 'libetpan/' 'backends/(imap/|pop3/|etpan_link)|tests/unit/imap/' 'libetpan is known to backends alone'
 only 'yaml\.h' 'config/' 'YAML is known to config alone'
 only 'sqlite3\.h' 'proxy/maildrop/|tests/unit/maildrop/' 'SQLite is known to the registry alone'
+only 'libpq' 'proxy/maildrop/|tests/unit/maildrop/' 'PostgreSQL is known to the registry alone'
 only 'curl/' 'proxy/runtime/http\.c' 'HTTP is known to one file alone'
+only 'jansson' 'proxy/(login/oauth|admin/|adoption/id_json\.c)|tests/unit/login/' 'JSON is known to OAuth, to files of ids and to admin'
 only 'cjose/' 'proxy/login/oauth|tests/unit/login/' 'JWT is known to OAuth alone'
-only 'jansson' 'proxy/(login/oauth|admin/)|tests/unit/login/' 'JSON is known to OAuth and admin alone'
 only 'microhttpd' 'proxy/admin/' 'the HTTP server is known to admin alone'
 only 'gsasl' 'proxy/login/' 'SASL is known to login alone'
 only '(crypt|argon2|security/pam_appl)\.h' 'proxy/login/|tests/unit/login/' \

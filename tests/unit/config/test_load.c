@@ -288,6 +288,23 @@ static char *without_comments(char *text)
 	return text;
 }
 
+#ifdef POPGATE_POSTGRESQL
+static void state_is_a_database_server(void **state)
+{
+	static const char uri[] = "postgresql://gate@[::1]:5433/mail?sslmode=verify-full"
+				  "&passfile=/run/secrets/mail&application_name=p%40ssword";
+	cleanup(free_cleanup) char *text = mem_printf("%sstate: %s\n", BASE, uri);
+	const struct config *c = fixture_load_good(text);
+	cleanup(free_cleanup) char *printed = NULL;
+
+	(void)state;
+	assert_int_equal(c->state_kind, STATE_POSTGRESQL);
+	assert_string_equal(c->state, uri);
+	printed = fixture_print(c);
+	assert_non_null(strstr(printed, uri));
+}
+#endif
+
 static void what_is_printed_loads_again_and_prints_the_same(void **state)
 {
 	static const char text[] =
@@ -331,6 +348,9 @@ int main(void)
 		TEST(listeners_and_certificates_have_defaults),
 		TEST(certificates_of_tls_listeners),
 		TEST(master_passwords_are_read),
+#ifdef POPGATE_POSTGRESQL
+		TEST(state_is_a_database_server),
+#endif
 		TEST(aliases_stand_for_what_they_name),
 		TEST(a_byte_order_mark_is_skipped),
 		TEST(what_is_printed_loads_again_and_prints_the_same),

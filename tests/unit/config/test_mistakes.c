@@ -11,6 +11,18 @@
 /* "@" is the fixture's folder; key lines begin in line 3, behind BASE. */
 #define AT "error @/popgate.yaml:"
 
+#define UIDL_TEXTS                                                                                 \
+	"with %{uid}, %{uidvalidity}, %{filename}, %{emailid} or %{guid}; numbers also as "        \
+	"%{uid:hex8}, %{uid:HEX8} or %{uid:dec10}\n"
+
+#define STATES   "sqlite:PATH, postgresql://USER@HOST/DATABASE or none\n"
+#define PASSWORD "a password in it; let ?passfile=PATH name a file that holds it"
+#ifdef POPGATE_POSTGRESQL
+#define REFUSED(why) AT "3:8: state: " why ", expected " STATES
+#else
+#define REFUSED(why) AT "3:8: state: this popgate was built without PostgreSQL, expected " STATES
+#endif
+
 struct example {
 	const char *text;
 	const char *reports;
@@ -45,11 +57,11 @@ static void unknown_keys_name_the_nearest(void **state)
 		{ "maildir: {path: x}\n",
 			AT "3:1: maildir: unknown key, expected \"tenants[].maildir\"?\n" },
 		{ "? [a]\n: b\n", AT "3:3: a list or mapping as a key, expected a name\n" },
-		{ "\"a\\nb\": 1\n",
-			AT "3:1: a?b: unknown key, expected one of hostname, workers, run_as, "
-			   "shutdown_grace, shutdown_delay, state, tenants_dir, admin, log, listeners, "
-			   "certificates, protocol, timeouts, limits, login_name, auth, maildrop, "
-			   "uidl, sessions_per_user, tenants\n" },
+		{ "\"a\\nb\": 1\n", AT
+			"3:1: a?b: unknown key, expected one of hostname, workers, run_as, "
+			"shutdown_grace, shutdown_delay, state, state_expire, tenants_dir, admin, log, listeners, "
+			"certificates, protocol, timeouts, limits, login_name, auth, maildrop, "
+			"uidl, sessions_per_user, tenants\n" },
 	};
 
 	(void)state;
@@ -146,14 +158,20 @@ static void values_out_of_their_type(void **state)
 			AT "3:27: auth.mechanisms: user is named twice, expected a list of user, "
 			   "plain, login, scram-sha-256, gssapi, ntlm, xoauth2, oauthbearer or "
 			   "external\n" },
-		{ "state: redis:x\n",
-			AT "3:8: state: \"redis:x\" is not valid, expected sqlite:PATH or none\n" },
+		{ "state: redis:x\n", AT "3:8: state: \"redis:x\" is not valid, expected " STATES },
 		{ "state: 'sqlite:'\n",
-			AT "3:8: state: \"sqlite:\" is not valid, expected sqlite:PATH or none\n" },
+			AT "3:8: state: \"sqlite:\" is not valid, expected " STATES },
 		/* The address holds a password; it must not be repeated. */
-		{ "state: postgresql://u:geheim@h/d\n",
-			AT "3:8: state: PostgreSQL is not supported by this version yet, expected "
-			   "sqlite:PATH or none\n" },
+		/* An address that may hold a password is not repeated. */
+		{ "state: postgresql:h/d\n",
+			REFUSED("not of the form postgresql://USER@HOST/DATABASE") },
+		{ "state: postgresql://u:geheim@h/d\n", REFUSED(PASSWORD) },
+		{ "state: postgres://u:ge/heim@h/d\n",
+			REFUSED("an \"@\" that is not written as %40") },
+		{ "state: postgresql://u@h/d?sslmode=require&password=geheim\n",
+			REFUSED(PASSWORD) },
+		{ "state: postgresql://u@h/d?p%61ssword=geheim\n", REFUSED(PASSWORD) },
+		{ "state: postgresql://u@h/d?x=1&sslpassword=geheim\n", REFUSED(PASSWORD) },
 		{ "run_as: no-such-account\n",
 			AT "3:9: run_as: there is no account \"no-such-account\", expected an "
 			   "account of this machine\n" },
@@ -171,12 +189,13 @@ static void values_out_of_their_type(void **state)
 			   "1 to 255 octets\n" },
 		{ "hostname: ''\n",
 			AT "3:11: hostname: 0 octets long, expected a text of 1 to 255 octets\n" },
-		{ "uidl: {format: serial}\n", AT
-			"3:16: uidl.format: \"serial\" is not valid, expected decimal, or a text "
-			"with %{uid}, %{uidvalidity}, %{filename}, %{emailid} or %{guid}\n" },
-		{ "uidl: {format: '%{uid}.%{x}'}\n",
-			AT "3:16: uidl.format: \"%{x}\" is not known, expected decimal, or a text "
-			   "with %{uid}, %{uidvalidity}, %{filename}, %{emailid} or %{guid}\n" },
+		{ "uidl: {format: serial}\n", AT "3:16: uidl.format: \"serial\" is not valid, "
+						 "expected decimal, or a text " UIDL_TEXTS },
+		{ "uidl: {format: '%{uid}.%{x}'}\n", AT "3:16: uidl.format: \"%{x}\" is not known, "
+							"expected decimal, or a text " UIDL_TEXTS },
+		{ "uidl: {format: '%{uid:hex33}'}\n", AT
+			"3:16: uidl.format: \"%{uid:hex33}\" is not known, expected decimal, or a "
+			"text " UIDL_TEXTS },
 		{ "certificates: x.pem\n", AT
 			"3:15: certificates: not a list, expected a list of mappings, each after "
 			"a \"-\"\n" },

@@ -8,7 +8,16 @@
 
 #include <sqlite3.h>
 
+#include "proxy/maildrop/cache.h"
+
 #define MESSAGE_SIZE 100
+
+uint64_t fake_clock = 1;
+
+uint64_t __wrap_registry_clock(void)
+{
+	return fake_clock;
+}
 
 static struct backend_message *mail_add(struct mail *mail)
 {
@@ -29,6 +38,9 @@ void mail_add_imap(struct mail *mail, uint16_t folder, uint32_t uidvalidity, uin
 	message->folder = folder;
 	message->uidvalidity = uidvalidity;
 	message->uid = uid;
+	mail->folders[folder].uidvalidity = uidvalidity;
+	if (uid >= mail->folders[folder].uidnext && uid < UINT32_MAX)
+		mail->folders[folder].uidnext = uid + 1;
 }
 
 void mail_add_maildir(struct mail *mail, uint16_t folder, const char *key, int64_t arrival)
@@ -59,22 +71,149 @@ static struct session *session_of(struct backend *backend)
 	return ((struct session *)((char *)backend - offsetof(struct session, backend)));
 }
 
+/* A listing while it is made. */
+struct fake_listing {
+	struct session *session;
+	struct arena *mem;
+	const struct backend_list_request *request;
+	struct backend_message *messages;
+	struct backend_listing *ret;
+};
+
+static bool same_name(const struct backend_message *a, const struct backend_message *b)
+{
+	return a->uid == b->uid && a->uidvalidity == b->uidvalidity && !a->key == !b->key &&
+	       (!a->key || strcmp(a->key, b->key) == 0);
+}
+
+static const struct backend_message *find_known(
+	const struct backend_known *known, const struct backend_message *message)
+{
+	for (size_t i = 0; known && i < known->n; i++)
+		if (same_name(&known->messages[i], message))
+			return &known->messages[i];
+	return NULL;
+}
+
+/* What a store can tell a change by: an IMAP server its counters, a Maildir its folders' times. */
+static const char *mark_of(
+	const struct mail *mail, uint16_t folder, bool maildir, struct arena *arena)
+{
+	const struct mail_folder *f = &mail->folders[folder];
+	uint64_t hash = 5381;
+
+	if (!maildir)
+		return arena_printf(arena, "%u/%u", f->uidvalidity, f->uidnext);
+	for (size_t i = 0; i < mail->n; i++)
+		for (const char *p = mail->messages[i].key; p && *p; p++)
+			if (mail->messages[i].folder == folder)
+				hash = hash * 33 + (unsigned char)*p;
+	return arena_printf(arena, "%llx", (unsigned long long)hash);
+}
+
+static size_t count_in(const struct mail *mail, uint16_t folder)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < mail->n; i++)
+		n += mail->messages[i].folder == folder;
+	return n;
+}
+
+static void list_message(struct fake_listing *l, const struct backend_known *known,
+	const struct backend_message *message)
+{
+	struct backend_message *listed = &l->messages[l->ret->n++];
+	const struct backend_message *old = find_known(known, message);
+
+	if (old) {
+		*listed = *old;
+		listed->folder = message->folder;
+		return;
+	}
+	*listed = *message;
+	l->session->script.fetched_messages++;
+	if (!l->request->identify) {
+		listed->fingerprint = 0;
+		listed->emailid = NULL;
+	}
+}
+
+static bool was_renumbered(const struct mail_folder *folder, const char *mark)
+{
+	unsigned uidvalidity, uidnext;
+
+	return sscanf(mark, "%u/%u", &uidvalidity, &uidnext) == 2 &&
+	       (uidvalidity != folder->uidvalidity || folder->uidnext < uidnext);
+}
+
+static void list_folder(struct fake_listing *l, uint16_t folder)
+{
+	const struct mail *mail = l->session->backend.mail;
+	bool maildir = l->session->tenant.store == STORE_MAILDIR;
+	struct backend_folder *found = &l->ret->folders[folder];
+	const struct backend_known *known = l->request->known ? &l->request->known[folder] : NULL;
+
+	found->first = l->ret->n;
+	found->mark = l->session->script.no_marks ? "" : mark_of(mail, folder, maildir, l->mem);
+	found->absent = mail->folders[folder].absent;
+	if (found->absent)
+		found->mark = "";
+	if (!maildir) {
+		found->uidvalidity = mail->folders[folder].uidvalidity;
+		found->uidnext =
+			l->session->script.hides_uidnext ? 0 : mail->folders[folder].uidnext;
+	}
+	if (known && (!known->mark || !*known->mark))
+		known = NULL;
+	if (known && was_renumbered(&mail->folders[folder], known->mark)) {
+		found->renumbered = true;
+		known = NULL;
+	}
+	found->unchanged = known && *found->mark && strcmp(known->mark, found->mark) == 0 &&
+			   known->n == count_in(mail, folder);
+	l->session->script.unchanged += found->unchanged;
+	for (size_t i = 0; i < mail->n && !found->absent; i++)
+		if (mail->messages[i].folder == folder)
+			list_message(l, known, &mail->messages[i]);
+	found->n = l->ret->n - found->first;
+}
+
+/* Of one unchanged folder the request's own messages, where they are in order. */
+static bool is_requests_own(const struct fake_listing *l, size_t n_folders)
+{
+	const struct backend_known *known = l->request->known;
+
+	if (n_folders != 1 || !l->ret->folders[0].unchanged)
+		return false;
+	for (size_t i = 0; i < l->ret->n; i++)
+		if (!same_name(&known->messages[i], &l->messages[i]))
+			return false;
+	return true;
+}
+
 static struct err fake_list(struct backend *backend, struct arena *mem,
 	const struct backend_list_request *request, struct backend_listing *ret)
 {
 	struct session *session = session_of(backend);
-	const struct mail *mail = session->backend.mail;
-	struct backend_message *messages;
+	size_t n_folders = session->tenant.maildrop.also.n + 1;
+	struct fake_listing l = { session, mem, request, .ret = ret };
 
-	(void)request;
+	if (session->script.slow)
+		(void)fiber_yield();
 	if (failed(session->script.list_error))
 		return session->script.list_error;
-	ret->n = mail->n;
-	ret->quota = mail->quota;
-	ret->messages = messages = arena_alloc(mem, mail->n * sizeof(*messages));
-	if (mail->n)
-		memcpy(messages, mail->messages, mail->n * sizeof(*messages));
+	*ret = (struct backend_listing){ .quota = session->backend.mail->quota };
+	ret->folders = arena_zalloc(mem, n_folders, sizeof(*ret->folders));
+	ret->messages = l.messages =
+		arena_alloc(mem, session->backend.mail->n * sizeof(*l.messages));
+	for (uint16_t i = 0; i < n_folders; i++)
+		list_folder(&l, i);
+	if (is_requests_own(&l, n_folders))
+		ret->messages = request->known[0].messages;
 	session->backend.listed = ret->messages;
+	if (session->script.slow)
+		(void)fiber_yield();
 	return ok();
 }
 
@@ -93,8 +232,7 @@ static void remove_message(struct mail *mail, const struct backend_message *mess
 	for (size_t i = 0; i < mail->n; i++) {
 		const struct backend_message *m = &mail->messages[i];
 
-		if (m->folder == message->folder && m->uid == message->uid &&
-			m->uidvalidity == message->uidvalidity && m->key == message->key) {
+		if (m->folder == message->folder && same_name(m, message)) {
 			mail_remove(mail, i);
 			return;
 		}
@@ -138,10 +276,13 @@ static const struct backend_ops fake_backend = {
 
 void session_init(struct session *session, enum store_kind store, struct mail *mail)
 {
+	/* Tenants are told apart by their addresses, which tests use again. */
+	cache_clear();
 	*session = (struct session){
 		.tenant = {
 			.name = "tenant",
 			.store = store,
+			.uidl = { .format = "decimal", .max_changed = 20 },
 			.maildrop = {
 				.folder = "INBOX",
 				.exact_rfc822_size = true,
@@ -160,6 +301,7 @@ void session_init(struct session *session, enum store_kind store, struct mail *m
 
 void session_done(struct session *session)
 {
+	maildrop_close(session->drop);
 	arena_free(session->arena);
 	session->arena = NULL;
 	session->drop = NULL;
@@ -208,10 +350,6 @@ struct call {
 	struct registry *registry;
 	size_t number;
 	enum fetch_part part;
-	const struct registry_maildrop *maildrop;
-	registry_visit *visit;
-	registry_plan *plan;
-	void *arg;
 	struct err e;
 };
 
@@ -220,7 +358,7 @@ static void call_open(void *arg)
 	struct call *c = arg;
 
 	c->e = maildrop_open(&c->session->account, &c->session->backend.backend, c->registry,
-		c->session->arena, &c->session->drop);
+		c->session->arena, &c->session->opening, &c->session->drop);
 }
 
 struct err session_open(struct session *session, struct registry *registry)
@@ -273,46 +411,6 @@ struct err session_update(struct session *session)
 	struct call call = { .session = session };
 
 	in_fiber(call_update, &call);
-	return call.e;
-}
-
-static void call_load(void *arg)
-{
-	struct call *c = arg;
-
-	c->e = registry_load(c->registry, c->maildrop, c->visit, c->arg);
-}
-
-struct err load(struct registry *registry, const struct registry_maildrop *maildrop,
-	registry_visit *visit, void *arg)
-{
-	struct call call = {
-		.registry = registry, .maildrop = maildrop, .visit = visit, .arg = arg
-	};
-
-	in_fiber(call_load, &call);
-	return call.e;
-}
-
-static void call_change(void *arg)
-{
-	struct call *c = arg;
-
-	c->e = registry_change(c->registry, c->maildrop, c->visit, c->plan, c->arg);
-}
-
-struct err change(struct registry *registry, const struct registry_maildrop *maildrop,
-	registry_visit *visit, registry_plan *plan, void *arg)
-{
-	struct call call = {
-		.registry = registry,
-		.maildrop = maildrop,
-		.visit = visit,
-		.plan = plan,
-		.arg = arg,
-	};
-
-	in_fiber(call_change, &call);
 	return call.e;
 }
 

@@ -17,10 +17,23 @@
 
 #include "proxy/maildrop/maildrop.h"
 
+/* The registry's clock, which numbers and revisions start from. 1 at first. */
+extern uint64_t fake_clock;
+uint64_t __wrap_registry_clock(void);
+
+#define MAIL_FOLDERS 8
+
+/* A folder as an IMAP server counts it. */
+struct mail_folder {
+	uint32_t uidvalidity, uidnext;
+	bool absent;
+};
+
 /* The mail of one user, shared by the sessions on it. */
 struct mail {
-	struct backend_message *messages;
+	struct backend_message *messages; /* the store's truth */
 	size_t n, room;
+	struct mail_folder folders[MAIL_FOLDERS];
 	struct arena *arena;
 	struct backend_quota quota;
 };
@@ -34,6 +47,11 @@ void mail_done(struct mail *mail);
 
 /* How the backend behaves and what it was asked. Zero: everything works. */
 struct script {
+	bool slow;                 /* others run before it lists and after */
+	bool hides_uidnext;        /* as servers do that tell none */
+	bool no_marks;             /* every listing is from scratch */
+	unsigned fetched_messages; /* messages of which a listing did not know already */
+	unsigned unchanged;        /* folders that it found unchanged */
 	struct err list_error, fetch_error, update_error;
 	const enum removal_result *results; /* by position in remove; NULL: all are done */
 	bool forgetful;                     /* claims removals without doing them */
@@ -47,6 +65,7 @@ struct session {
 	struct script script;
 	struct arena *arena;
 	struct maildrop *drop;
+	struct maildrop_opening opening;
 	struct maildrop_outcome outcome;
 	const char *fetched; /* what the last session_fetch pushed, in the arena */
 	struct {
@@ -67,11 +86,6 @@ const char *session_ids(const struct session *session);
 
 /* Runs job(arg) in a fiber until it is over. */
 void in_fiber(void (*job)(void *arg), void *arg);
-
-struct err load(struct registry *registry, const struct registry_maildrop *maildrop,
-	registry_visit *visit, void *arg);
-struct err change(struct registry *registry, const struct registry_maildrop *maildrop,
-	registry_visit *visit, registry_plan *plan, void *arg);
 
 /* A new temporary folder; the path of a file in it. Removed with all its files by folder_remove. */
 struct folder {

@@ -1,542 +1,366 @@
-/* The registry as its callers see it, on real SQLite files. */
-#include "fixture.h"
+/* The registry as its callers see it, on each kind of store. */
+#include "stores.h"
 
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <sqlite3.h>
+static const struct registry_maildrop all_folders = { "tenant", "user", NULL, 0 };
 
-static const char *const inbox[] = { "INBOX", "Junk" };
-static const struct registry_maildrop user = { "tenant", "user", inbox, 2 };
-
-/* Writes visited entries as text. */
-static void write_out(const struct registry_entry *entry, void *arg)
+/* The record of user; in an arena that the test frees. */
+static struct registry_record load(struct arena *arena)
 {
-	struct buffer *out = arg;
+	struct registry_record record;
 
-	if (!entry) {
-		buffer_consume(out, buffer_used(out));
-		return;
-	}
-	buffer_printf(out, "%zu:%u.%u%s n%llu", entry->folder, entry->uidvalidity, entry->uid,
-		entry->key, (unsigned long long)entry->number);
-	if (entry->size != REGISTRY_NO_SIZE)
-		buffer_printf(out, " s%llu", (unsigned long long)entry->size);
-	if (entry->arrival)
-		buffer_printf(out, " a%lld", (long long)entry->arrival);
-	if (entry->missing)
-		buffer_printf(out, " m%lld", (long long)entry->missing);
-	buffer_printf(out, "%s\n", entry->hidden ? " h" : "");
+	assert_ok(load_record(registry, &user, arena, &record));
+	return record;
 }
 
-static void assert_entries(
-	struct registry *registry, const struct registry_maildrop *maildrop, const char *expected)
+static void unknown_maildrop_is_empty(void **state)
 {
-	struct buffer out = { 0 };
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct registry_record record = load(arena);
 
-	assert_ok(load(registry, maildrop, write_out, &out));
-	buffer_append(&out, "", 1);
-	assert_string_equal(out.data + out.start, expected);
-	buffer_done(&out);
+	(void)state;
+	assert_int_equal(record.revision, 0);
+	assert_int_equal(record.next, 0);
+	assert_int_equal(record.n_entries, 0);
+	assert_int_equal(record.n_folders, 2);
+	assert_string_equal(record.folders[0].name, "INBOX");
+	assert_string_equal(record.folders[0].mark, "");
+	assert_string_equal(record.folders[1].name, "Junk");
+	assert_int_equal(revision_of(registry, &user), 0);
+	assert_ok(load_record(registry, &all_folders, arena, &record));
+	assert_int_equal(record.revision, 0);
+	assert_int_equal(record.n_folders, 0);
 }
 
-/* A plan that keeps or drops given entries. */
-struct writes {
-	const struct registry_entry *keep, *drop;
-	size_t n_keep, n_drop;
-	bool numbers; /* of the kept are taken from the registry */
-	struct err end;
-	uint64_t next;
-};
-
-static struct err write_plan(struct registry_writer *writer, void *arg)
+static void everything_of_an_entry_is_kept(void **state)
 {
-	struct writes *writes = arg;
-
-	for (size_t i = 0; i < writes->n_keep; i++) {
-		struct registry_entry entry = writes->keep[i];
-
-		if (writes->numbers)
-			entry.number = writer->next++;
-		assert_ok(writer->keep(writer, &entry));
-	}
-	for (size_t i = 0; i < writes->n_drop; i++)
-		assert_ok(writer->drop(writer, &writes->drop[i]));
-	writes->next = writer->next;
-	return writes->end;
-}
-
-static struct err keep(struct registry *registry, struct registry_entry entry)
-{
-	struct writes writes = { .keep = &entry, .n_keep = 1 };
-
-	return change(registry, &user, NULL, write_plan, &writes);
-}
-
-static struct err drop(struct registry *registry, struct registry_entry entry)
-{
-	struct writes writes = { .drop = &entry, .n_drop = 1 };
-
-	return change(registry, &user, NULL, write_plan, &writes);
-}
-
-static struct registry_entry maildir_entry(const char *key, uint64_t number)
-{
-	return (struct registry_entry){ .key = key, .number = number, .size = REGISTRY_NO_SIZE };
-}
-
-static struct registry_entry imap_entry(uint32_t uidvalidity, uint32_t uid)
-{
-	return (struct registry_entry){
-		.uidvalidity = uidvalidity, .uid = uid, .key = "", .size = REGISTRY_NO_SIZE
+	struct registry_entry entry = {
+		.key = "1700000000.M1P2.host,S=5",
+		.unique_id = "18446744073709551617",
+		.emailid = "X-GM-MSGID:1278455344230334865",
+		.fingerprint = INT64_MAX,
+		.size = 0,
+		.measured = REGISTRY_SIZE_MAX,
+		.arrival = -5,
+		.missing = 1700000001,
+		.uidvalidity = UINT32_MAX,
+		.uid = UINT32_MAX,
+		.folder = 1,
+		.exact = true,
+		.hidden = true,
 	};
-}
 
-static struct folder folder;
-static struct registry *registry;
-
-static int set_up(void **state)
-{
 	(void)state;
-	folder_make(&folder);
-	registry = registry_at(&folder);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	registry_close(registry);
-	registry = NULL;
-	folder_remove(&folder);
-	return 0;
-}
-
-static void unknown_maildrop_has_no_entries(void **state)
-{
-	(void)state;
-	assert_entries(registry, &user, "");
+	keep(entry);
+	reopen();
+	assert_entries(registry, &user,
+		"1:4294967295.42949672951700000000.M1P2.host,S=5 id=18446744073709551617"
+		" emailid=X-GM-MSGID:1278455344230334865 fingerprint=9223372036854775807 size=0"
+		" measured=9223372036854775807 arrival=-5 missing=1700000001 exact hidden\n");
 }
 
 static void entries_come_in_key_order(void **state)
 {
 	const struct registry_entry entries[] = {
-		{ .folder = 1, .key = "0", .number = 9, .size = REGISTRY_NO_SIZE },
-		maildir_entry("b", 2),
-		maildir_entry("a\xff\xfe", 4),
-		maildir_entry("aa", 1),
-		maildir_entry("B", 3),
+		{ .folder = 1,
+			.key = "0",
+			.unique_id = "9",
+			.emailid = "",
+			.size = 1,
+			.measured = 1 },
+		maildir_entry("b", "2"),
+		maildir_entry("a\xff\xfe", "4"),
+		maildir_entry("aa", "1"),
+		maildir_entry("B", "3"),
 		imap_entry(7, 10),
 		imap_entry(7, 9),
 		imap_entry(UINT32_MAX, 1),
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++)
-		assert_ok(keep(registry, entries[i]));
+	write_record((struct registry_change){
+		.keep = entries, .n_keep = sizeof(entries) / sizeof(entries[0]) });
 	assert_entries(registry, &user,
-		"0:0.0B n3\n0:0.0aa n1\n0:0.0a\xff\xfe n4\n0:0.0b n2\n"
-		"0:7.9 n0\n0:7.10 n0\n0:4294967295.1 n0\n1:0.00 n9\n");
+		"0:0.0B id=3\n0:0.0aa id=1\n0:0.0a\xff\xfe id=4\n0:0.0b id=2\n"
+		"0:7.9\n0:7.10\n0:4294967295.1\n1:0.00 id=9 size=1 measured=1\n");
+}
+
+static void texts_are_any_octets(void **state)
+{
+	static const char *const odd[] = { "it's \"quoted\"", "back\\slash \\x41 \\\\",
+		"%s $1 ?1 :a", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x93\xac", "\xff\xfe\x80",
+		"tab\tnew\nline\r", " ", "\x01" };
+	char all_octets[256];
+	struct buffer expected = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 255; i++)
+		all_octets[i] = (char)(i + 1);
+	all_octets[255] = '\0';
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		struct registry_maildrop maildrop = { "ten'ant", odd[i], odd, 8 };
+		struct registry_entry entry = maildir_entry(all_octets, "1");
+		const char *marks[8] = { "mark ä ' \" \\" };
+		struct registry_change change = { .keep = &entry, .n_keep = 1, .marks = marks };
+		cleanup(arena_cleanup) struct arena *arena = arena_new();
+		struct registry_record record;
+		uint64_t revision;
+
+		entry.folder = (uint16_t)i;
+		assert_ok(change_record(registry, &maildrop, &change, &revision));
+		buffer_consume(&expected, buffer_used(&expected));
+		buffer_printf(&expected, "%zu:0.0%s id=1\n", i, all_octets);
+		buffer_append(&expected, "", 1);
+		assert_entries(registry, &maildrop, buffer_data(&expected));
+		assert_ok(load_record(registry, &maildrop, arena, &record));
+		assert_string_equal(record.folders[i].name, odd[i]);
+		assert_string_equal(record.folders[0].mark, marks[0]);
+	}
+	buffer_done(&expected);
 }
 
 static void maildrops_are_apart(void **state)
 {
-	static const char *const junk[] = { "Junk" };
+	static const char *const inbox[] = { "INBOX", "Junk" }, *const junk[] = { "Junk" };
 	struct registry_maildrop others[] = {
 		{ "tenant", "User", inbox, 2 },
 		{ "other", "user", inbox, 2 },
+		{ "tenantuser", "", inbox, 2 },
 		{ "tenant", "user", junk, 1 },
 	};
 
 	(void)state;
-	assert_ok(keep(registry, maildir_entry("a", 1)));
+	keep(maildir_entry("a", "1"));
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_entries(registry, &others[i], "");
-	assert_entries(registry, &user, "0:0.0a n1\n");
+	assert_int_equal(revision_of(registry, &others[0]), 0);
+	assert_true(revision_of(registry, &others[3]) > 0);
+	assert_entries(registry, &user, "0:0.0a id=1\n");
 }
 
-static void keep_merges(void **state)
+static void all_folders_are_loaded_by_name(void **state)
 {
-	struct registry_entry entry = maildir_entry("a", 5);
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct registry_entry entries[] = { imap_entry(1, 1), imap_entry(2, 2) };
+	const char *marks[] = { "first", "second" };
+	static const char *const names[] = { "Trash", "Junk" };
+	struct registry_maildrop maildrop = { "tenant", "user", names, 2 };
+	struct registry_change change = { .keep = entries, .n_keep = 2, .marks = marks };
+	struct registry_record record;
+	uint64_t revision;
+
+	(void)state;
+	entries[1].folder = 1;
+	assert_ok(change_record(registry, &maildrop, &change, &revision));
+	assert_ok(load_record(registry, &all_folders, arena, &record));
+	assert_int_equal(record.n_folders, 2);
+	assert_string_equal(record.folders[0].name, "Junk");
+	assert_string_equal(record.folders[0].mark, "second");
+	assert_string_equal(record.folders[1].name, "Trash");
+	assert_string_equal(record_as_text(&record, arena), "0:2.2\n1:1.1\n");
+	/* As the caller orders them, and without those that he does not name. */
+	record = load(arena);
+	assert_string_equal(record_as_text(&record, arena), "1:2.2\n");
+	assert_string_equal(record.folders[0].mark, "");
+}
+
+static void kept_entries_are_replaced_whole(void **state)
+{
+	struct registry_entry entry = maildir_entry("a", "5");
 
 	(void)state;
 	entry.arrival = 1000;
-	assert_ok(keep(registry, entry));
-	/* A number that was given stays; a size and a hiding come along. */
-	entry = maildir_entry("a", 6);
-	entry.size = 0;
 	entry.hidden = true;
-	entry.arrival = 2000;
-	assert_ok(keep(registry, entry));
-	assert_entries(registry, &user, "0:0.0a n5 s0 a1000 h\n");
-	/* Hidden sticks, the newer size counts, missing comes and goes. */
-	entry = maildir_entry("a", 0);
-	entry.size = 77;
-	entry.missing = 3000;
-	assert_ok(keep(registry, entry));
-	assert_entries(registry, &user, "0:0.0a n5 s77 a1000 m3000 h\n");
-	assert_ok(keep(registry, maildir_entry("a", 0)));
-	assert_entries(registry, &user, "0:0.0a n5 s77 a1000 h\n");
+	entry.emailid = "M1";
+	keep(entry);
+	entry = maildir_entry("a", "6");
+	entry.size = 7;
+	keep(entry);
+	assert_entries(registry, &user, "0:0.0a id=6 size=7\n");
 }
 
-static void drop_spares_what_returned(void **state)
+static void drops_come_before_keeps(void **state)
 {
-	struct registry_entry entry = maildir_entry("a", 1);
+	struct registry_entry first[] = { imap_entry(1, 1), imap_entry(1, 2), imap_entry(1, 3) };
+	struct registry_entry drops[] = { imap_entry(1, 1), imap_entry(1, 2), imap_entry(9, 9),
+		maildir_entry("none", "") };
+	struct registry_entry keeps[] = { imap_entry(1, 2), imap_entry(2, 1) };
 
 	(void)state;
-	assert_ok(keep(registry, entry));
-	entry.missing = 3000;
-	assert_ok(drop(registry, entry));
-	assert_entries(registry, &user, "0:0.0a n1\n");
-	assert_ok(keep(registry, entry));
-	assert_ok(drop(registry, entry));
-	assert_entries(registry, &user, "");
-	assert_ok(keep(registry, maildir_entry("b", 2)));
-	assert_ok(drop(registry, maildir_entry("b", 2)));
-	assert_entries(registry, &user, "");
+	write_record((struct registry_change){ .keep = first, .n_keep = 3 });
+	keeps[0].unique_id = "text";
+	drops[3].folder = 1; /* a folder that nobody knows */
+	write_record(
+		(struct registry_change){ .drop = drops, .n_drop = 4, .keep = keeps, .n_keep = 2 });
+	assert_entries(registry, &user, "0:1.2 id=text\n0:1.3\n0:2.1\n");
 }
 
-static uint64_t take_number(const char *key)
+static void marks_stay_until_they_are_set(void **state)
 {
-	struct registry_entry entry = maildir_entry(key, 0);
-	struct writes writes = { .keep = &entry, .n_keep = 1, .numbers = true };
-
-	assert_ok(change(registry, &user, NULL, write_plan, &writes));
-	return writes.next - 1;
-}
-
-static void numbers_stay_spent(void **state)
-{
-	(void)state;
-	assert_int_equal(take_number("a"), 1);
-	assert_int_equal(take_number("b"), 2);
-	assert_ok(drop(registry, maildir_entry("b", 2)));
-	registry_close(registry);
-	registry = registry_at(&folder);
-	assert_int_equal(take_number("b"), 3);
-}
-
-static void failed_plan_leaves_no_trace(void **state)
-{
-	struct registry_entry entry = maildir_entry("a", 0);
-	struct writes writes = {
-		.keep = &entry, .n_keep = 1, .numbers = true, .end = err_make(ERR_TEMP, "no")
-	};
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	const char *first[] = { "a", NULL }, *second[] = { NULL, "b" }, *third[] = { "", "" };
+	struct registry_record record;
 
 	(void)state;
-	assert_error(change(registry, &user, NULL, write_plan, &writes), ERR_TEMP, "no");
-	assert_entries(registry, &user, "");
-	assert_int_equal(take_number("b"), 1);
+	write_record((struct registry_change){ .marks = first });
+	write_record((struct registry_change){ .marks = second });
+	write_record((struct registry_change){ .marks = NULL });
+	record = load(arena);
+	assert_string_equal(record.folders[0].mark, "a");
+	assert_string_equal(record.folders[1].mark, "b");
+	write_record((struct registry_change){ .marks = third });
+	record = load(arena);
+	assert_string_equal(record.folders[0].mark, "");
+	assert_string_equal(record.folders[1].mark, "");
+}
+
+static void flags_and_login_are_set(void **state)
+{
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct registry_change change = { .flags = REGISTRY_NUMBERS | REGISTRY_ACCEPTED,
+		.seen = 77 };
+	struct registry_record record;
+
+	(void)state;
+	write_record(change);
+	record = load(arena);
+	assert_int_equal(record.flags, REGISTRY_NUMBERS | REGISTRY_ACCEPTED);
+	assert_int_equal(record.seen, 77);
+	change = (struct registry_change){ .revision = record.revision, .seen = 78 };
+	assert_ok(change_record(registry, &user, &change, &record.revision));
+	record = load(arena);
+	assert_int_equal(record.flags, 0);
+	assert_int_equal(record.seen, 78);
+}
+
+static void counter_is_only_raised(void **state)
+{
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+
+	(void)state;
+	write_record((struct registry_change){ .next = 500 });
+	write_record((struct registry_change){ .next = 499 });
+	assert_int_equal(load(arena).next, 500);
+	write_record((struct registry_change){ .next = REGISTRY_NUMBER_MAX });
+	reopen();
+	assert_int_equal(load(arena).next, REGISTRY_NUMBER_MAX);
 }
 
 static void numbers_end_with_an_error(void **state)
 {
-	struct registry_entry entry = maildir_entry("b", 0);
-	struct writes writes = { .keep = &entry, .n_keep = 1, .numbers = true };
+	struct registry_entry entry = maildir_entry("b", "2");
+	struct registry_change change = { .keep = &entry, .n_keep = 1 };
+	uint64_t revision;
 
 	(void)state;
-	assert_int_equal(take_number("a"), 1);
-	sql(&folder, "UPDATE maildrop SET next_number = 9223372036854775807");
-	assert_error(change(registry, &user, NULL, write_plan, &writes), ERR_PERM, "numbers");
-	assert_entries(registry, &user, "0:0.0a n1\n");
+	change.revision = keep(maildir_entry("a", "1"));
+	change.next = REGISTRY_NUMBER_MAX + 1;
+	assert_error(change_record(registry, &user, &change, &revision), ERR_PERM, "numbers");
+	assert_entries(registry, &user, "0:0.0a id=1\n");
+	assert_int_equal(revision_of(registry, &user), change.revision);
 }
 
-/* Sees the entries in the transaction, then writes. */
-struct look_and_write {
-	struct buffer seen;
-	struct writes writes;
-};
-
-static void look(const struct registry_entry *entry, void *arg)
+/* Revisions are times, but never go back. */
+static void clock_is_set_back(void **state)
 {
-	write_out(entry, &((struct look_and_write *)arg)->seen);
-}
-
-static struct err then_write(struct registry_writer *writer, void *arg)
-{
-	return write_plan(writer, &((struct look_and_write *)arg)->writes);
-}
-
-static void change_visits_what_is_there_then(void **state)
-{
-	struct registry *second = registry_at(&folder);
-	struct registry_entry entry = maildir_entry("b", 0);
-	struct look_and_write both = { .writes = { .keep = &entry, .n_keep = 1, .numbers = true } };
+	uint64_t first, second;
 
 	(void)state;
-	assert_entries(registry, &user, "");
-	assert_ok(keep(second, maildir_entry("a", 1)));
-	buffer_printf(&both.seen, "from an earlier pass");
-	assert_ok(change(registry, &user, look, then_write, &both));
-	buffer_append(&both.seen, "", 1);
-	assert_string_equal(both.seen.data + both.seen.start, "0:0.0a n1\n");
-	buffer_done(&both.seen);
+	fake_clock = 2000000000000000;
+	first = keep(maildir_entry("a", "1"));
+	assert_int_equal(first, fake_clock);
+	fake_clock = 1000000000000000;
+	second = keep(maildir_entry("b", "2"));
+	assert_int_equal(second, first + 1);
+	assert_int_equal(keep(maildir_entry("c", "3")), first + 2);
+	assert_int_equal(revision_of(registry, &user), first + 2);
+	fake_clock = 3000000000000000;
+	assert_int_equal(keep(maildir_entry("d", "4")), fake_clock);
+}
+
+static void revisions_are_times(void **state)
+{
+	uint64_t before = registry_clock();
+
+	(void)state;
+	assert_true(keep(maildir_entry("a", "1")) >= before);
+	assert_true(revision_of(registry, &user) <= registry_clock());
+	assert_true(before > 1700000000000000);
+}
+
+static void assert_conflict(uint64_t from)
+{
+	struct registry_entry other = maildir_entry("other", "9");
+	struct registry_change change = {
+		.revision = from, .next = 999, .flags = 1, .keep = &other, .n_keep = 1
+	};
+	uint64_t revision = 1;
+
+	assert_ok(change_record(registry, &user, &change, &revision));
+	assert_int_equal(revision, 0);
+}
+
+static void change_from_another_revision_writes_nothing(void **state)
+{
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct registry *second = open_another();
+	struct registry_entry entry = maildir_entry("b", "2");
+	struct registry_change change = { .keep = &entry, .n_keep = 1 };
+	struct registry_record record;
+	uint64_t first, revision;
+
+	(void)state;
+	assert_conflict(5); /* of what nobody has written yet */
+	assert_int_equal(revision_of(registry, &user), 0);
+	first = keep(maildir_entry("a", "1"));
+	assert_conflict(0);
+	assert_conflict(first + 1);
+	change.revision = first;
+	assert_ok(change_record(second, &user, &change, &revision));
+	assert_true(revision > first);
+	assert_conflict(first);
+	record = load(arena);
+	assert_int_equal(record.revision, revision);
+	assert_int_equal(record.next, 0);
+	assert_int_equal(record.flags, 0);
+	assert_string_equal(record_as_text(&record, arena), "0:0.0a id=1\n0:0.0b id=2\n");
 	registry_close(second);
-}
-
-static void reading_writes_nothing(void **state)
-{
-	uint64_t before;
-
-	(void)state;
-	assert_ok(keep(registry, maildir_entry("a", 1)));
-	before = folder_fingerprint(&folder);
-	assert_entries(registry, &user, "0:0.0a n1\n");
-	assert_int_equal(folder_fingerprint(&folder), before);
-}
-
-static void file_is_private(void **state)
-{
-	char path[128];
-	struct stat st;
-
-	(void)state;
-	assert_ok(keep(registry, maildir_entry("a", 1)));
-	assert_int_equal(stat(folder.database, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	snprintf(path, sizeof(path), "%s-wal", folder.database);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-}
-
-static void readers_and_writers_do_not_meet(void **state)
-{
-	(void)state;
-	assert_int_equal(sql(&folder, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
-}
-
-static struct err try_open(const char *path)
-{
-	struct registry *r = NULL;
-	struct err e = registry_sqlite_open(path, 20, &r);
-
-	registry_close(r);
-	return e;
-}
-
-static void locked_by_another_process(void **state)
-{
-	struct registry *impatient = NULL;
-	sqlite3 *db;
-
-	(void)state;
-	assert_ok(keep(registry, maildir_entry("a", 1)));
-	assert_ok(registry_sqlite_open(folder.database, 20, &impatient));
-	assert_int_equal(sqlite3_open(folder.database, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	assert_error(keep(impatient, maildir_entry("b", 2)), ERR_TEMP, "locked");
-	/* Readers go on, and so do writers once the lock is gone. */
-	assert_entries(impatient, &user, "0:0.0a n1\n");
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_ok(keep(impatient, maildir_entry("b", 2)));
-	registry_close(impatient);
-}
-
-static void file_removed_in_use(void **state)
-{
-	(void)state;
-	assert_ok(keep(registry, maildir_entry("a", 1)));
-	unlink(folder.database);
-	assert_error(keep(registry, maildir_entry("b", 2)), ERR_PERM, "removed while in use");
-}
-
-static void folder_is_missing(void **state)
-{
-	char path[128];
-
-	(void)state;
-	snprintf(path, sizeof(path), "%s/none/state.db", folder.path);
-	assert_error(try_open(path), ERR_PERM, "No such file or directory");
-	assert_error(try_open(path), ERR_PERM, path);
-	assert_error(try_open(folder.path), ERR_PERM, folder.path);
-}
-
-static void overwrite(const char *path, off_t at, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-
-	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, text, strlen(text), at), (ssize_t)strlen(text));
-	close(fd);
-}
-
-static void not_a_database(void **state)
-{
-	(void)state;
-	registry_close(registry);
-	registry = NULL;
-	overwrite(folder.database, 0, "From someone: this is a mailbox");
-	assert_error(try_open(folder.database), ERR_PERM, "not a database");
-}
-
-static void damaged_database(void **state)
-{
-	char *garbage;
-
-	(void)state;
-	for (unsigned i = 0; i < 200; i++) {
-		char key[32];
-
-		snprintf(key, sizeof(key), "message-%u", i);
-		assert_ok(keep(registry, maildir_entry(key, i + 1)));
-	}
-	registry_close(registry); /* the last one: everything is in the file itself now */
-	registry = NULL;
-	garbage = mem_zalloc(1, 4096 * 4);
-	memset(garbage, 'x', 4096 * 4 - 1);
-	overwrite(folder.database, 4096 * 3, garbage);
-	free(garbage);
-	registry = registry_at(&folder);
-	assert_error(
-		load(registry, &user, write_out, &(struct buffer){ 0 }), ERR_PERM, "malformed");
-}
-
-static void other_application(void **state)
-{
-	(void)state;
-	registry_close(registry);
-	registry = NULL;
-	sql(&folder, "PRAGMA application_id = 17");
-	assert_error(try_open(folder.database), ERR_PERM, "another application");
-	sql(&folder, "PRAGMA application_id = 0");
-	sql(&folder, "PRAGMA user_version = 0");
-	assert_error(try_open(folder.database), ERR_PERM, "another application");
-}
-
-static void newer_schema(void **state)
-{
-	(void)state;
-	sql(&folder, "PRAGMA user_version = 99");
-	assert_error(try_open(folder.database), ERR_PERM, "version 99");
-}
-
-static void schema_without_its_tables(void **state)
-{
-	(void)state;
-	sql(&folder, "DROP TABLE message");
-	assert_error(try_open(folder.database), ERR_PERM, "no such table");
-}
-
-static void states_without_a_file(void **state)
-{
-	struct config none = { .state_kind = STATE_NONE };
-	struct config postgresql = { .state_kind = STATE_POSTGRESQL, .state = "postgresql://x/y" };
-	struct config sqlite = { .state_kind = STATE_SQLITE, .state = folder.database };
-	struct registry *r = registry;
-
-	(void)state;
-	assert_ok(registry_open(&none, &r));
-	assert_null(r);
-	assert_error(registry_open(&postgresql, &r), ERR_PERM, "postgresql");
-	assert_ok(registry_open(&sqlite, &r));
-	assert_non_null(r);
-	registry_close(r);
-	registry_close(NULL);
-}
-
-/* Runs a function that reports in another process, as nobody where this one is root. */
-static void as_nobody(struct err (*job)(void))
-{
-	struct err result = ok();
-	int fds[2], status;
-	pid_t pid;
-
-	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(chmod(folder.path, 0755), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (geteuid() == 0 && setuid(65534))
-			_exit(1);
-		result = job();
-		_exit(write(fds[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
-	}
-	close(fds[1]);
-	assert_int_equal(read(fds[0], &result, sizeof(result)), sizeof(result));
-	close(fds[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	assert_error(result, ERR_PERM, folder.path);
-}
-
-static struct err open_database(void)
-{
-	return try_open(folder.database);
-}
-
-static void no_permission(void **state)
-{
-	(void)state;
-	assert_int_equal(chmod(folder.database, 0444), 0);
-	as_nobody(open_database);
-	assert_int_equal(chmod(folder.database, 0), 0);
-	as_nobody(open_database);
-	registry_close(registry);
-	registry = NULL;
-	unlink(folder.database);
-	assert_int_equal(chmod(folder.path, 0555), 0);
-	as_nobody(open_database);
-	assert_int_equal(chmod(folder.path, 0700), 0);
-}
-
-/* RLIMIT_FSIZE stands for a full disk: writes beyond it fail. */
-static void disk_is_full(void **state)
-{
-	struct rlimit old, small;
-	char key[200];
-	struct err e = ok();
-
-	(void)state;
-	assert_ok(keep(registry, maildir_entry("a", 1)));
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	signal(SIGXFSZ, SIG_IGN);
-	small = old;
-	small.rlim_cur = 100 * 1024;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	memset(key, 'k', sizeof(key));
-	key[sizeof(key) - 1] = '\0';
-	for (unsigned i = 0; i < 1000 && !failed(e); i++) {
-		snprintf(key, 8, "%07u", i);
-		key[7] = 'k';
-		e = keep(registry, maildir_entry(key, i + 2));
-	}
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_error(e, ERR_TEMP, folder.database);
-	assert_ok(keep(registry, maildir_entry("z", 5000)));
 }
 
 /* More calls at once than there are connections. */
 struct crowd {
-	struct registry *registry;
-	unsigned n_done;
+	unsigned n_done, n_lost;
 	bool reads;
 };
 
 static void crowd_member(void *arg)
 {
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
 	struct crowd *crowd = arg;
-	struct buffer out = { 0 };
-	struct registry_entry entry = maildir_entry("a", 0);
-	struct writes writes = { .keep = &entry, .n_keep = 1, .numbers = true };
-	struct err e;
+	struct registry_entry entry;
+	struct registry_change change = { .keep = &entry, .n_keep = 1 };
+	struct registry_record record;
+	uint64_t revision = 0;
 
-	if (crowd->reads)
-		e = registry_load(crowd->registry, &user, write_out, &out);
-	else
-		e = registry_change(crowd->registry, &user, NULL, write_plan, &writes);
-	buffer_done(&out);
-	crowd->n_done += !failed(e);
+	do {
+		if (failed(registry_load(registry, &user, arena, &record)))
+			return;
+		entry = imap_entry(1, (uint32_t)record.n_entries + 1);
+		change.revision = record.revision;
+		if (!crowd->reads && failed(registry_change(registry, &user, &change, &revision)))
+			return;
+		crowd->n_lost += !revision;
+	} while (!crowd->reads && !revision);
+	crowd->n_done++;
 }
 
 static void many_fibers_at_once(void **state)
 {
-	struct crowd readers = { .registry = registry, .reads = true };
-	struct crowd writers = { .registry = registry };
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct crowd readers = { .reads = true }, writers = { 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < 20; i++) {
@@ -546,53 +370,111 @@ static void many_fibers_at_once(void **state)
 	runtime_run();
 	assert_int_equal(readers.n_done, 20);
 	assert_int_equal(writers.n_done, 20);
-	assert_int_equal(take_number("b"), 21);
+	assert_true(writers.n_lost > 0);
+	assert_int_equal(load(arena).n_entries, 20);
 }
 
-#define registry_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define MANY 100000
 
-static int start(void **state)
+static struct registry_entry nth_entry(uint32_t i, char *id, char *key)
 {
-	(void)state;
-	runtime_init();
-	return 0;
+	struct registry_entry entry = imap_entry(1700000000, i * 3 + 1);
+
+	snprintf(id, 24, "%u", 1000000 + i);
+	snprintf(key, 24, "M%08x", i * 2654435761u);
+	if (i % 2) {
+		entry = maildir_entry(key, id);
+		entry.folder = 1;
+	}
+	entry.emailid = i % 3 ? "" : key;
+	entry.fingerprint = (uint64_t)i + 1;
+	entry.size = i;
+	entry.arrival = 1700000000 + i;
+	return entry;
 }
 
-static int stop(void **state)
+static bool same_entry(const struct registry_entry *a, const struct registry_entry *b)
 {
+	return strcmp(a->key, b->key) == 0 && strcmp(a->unique_id, b->unique_id) == 0 &&
+	       strcmp(a->emailid, b->emailid) == 0 && a->fingerprint == b->fingerprint &&
+	       a->size == b->size && a->measured == b->measured && a->arrival == b->arrival &&
+	       a->missing == b->missing && a->uidvalidity == b->uidvalidity && a->uid == b->uid &&
+	       a->folder == b->folder && a->exact == b->exact && a->hidden == b->hidden;
+}
+
+/* The fingerprint is the entry's number plus 1. */
+static void assert_many(size_t n)
+{
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct registry_record record = load(arena);
+
+	assert_int_equal(record.n_entries, n);
+	for (size_t i = 0; i < n; i++) {
+		char id[24], key[24];
+		struct registry_entry expected =
+			nth_entry((uint32_t)record.entries[i].fingerprint - 1, id, key);
+
+		assert_true(same_entry(&record.entries[i], &expected));
+	}
+}
+
+static void a_hundred_thousand_entries(void **state)
+{
+	struct registry_entry *entries = mem_zalloc(MANY, sizeof(*entries));
+	char(*texts)[48] = mem_zalloc(MANY, sizeof(*texts));
+
 	(void)state;
-	runtime_close();
-	return 0;
+	for (uint32_t i = 0; i < MANY; i++)
+		entries[i] = nth_entry(i, texts[i], texts[i] + 24);
+	write_record((struct registry_change){ .keep = entries, .n_keep = MANY, .next = MANY });
+	reopen();
+	assert_many(MANY);
+	/* Nearly all go again in the next one. */
+	write_record((struct registry_change){ .drop = entries + 10, .n_drop = MANY - 10 });
+	assert_many(10);
+	free(entries);
+	free(texts);
+}
+
+static void reading_leaves_no_trace(void **state)
+{
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+
+	(void)state;
+	load(arena);
+	assert_int_equal(store->sql(&place, store->count_maildrops), 0);
+	assert_int_equal(store->sql(&place, store->count_folders), 0);
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		registry_test(unknown_maildrop_has_no_entries),
-		registry_test(entries_come_in_key_order),
-		registry_test(maildrops_are_apart),
-		registry_test(keep_merges),
-		registry_test(drop_spares_what_returned),
-		registry_test(numbers_stay_spent),
-		registry_test(failed_plan_leaves_no_trace),
-		registry_test(numbers_end_with_an_error),
-		registry_test(change_visits_what_is_there_then),
-		registry_test(reading_writes_nothing),
-		registry_test(file_is_private),
-		registry_test(readers_and_writers_do_not_meet),
-		registry_test(locked_by_another_process),
-		registry_test(file_removed_in_use),
-		registry_test(folder_is_missing),
-		registry_test(not_a_database),
-		registry_test(damaged_database),
-		registry_test(other_application),
-		registry_test(newer_schema),
-		registry_test(schema_without_its_tables),
-		registry_test(states_without_a_file),
-		registry_test(no_permission),
-		registry_test(disk_is_full),
-		registry_test(many_fibers_at_once),
+		store_test(unknown_maildrop_is_empty),
+		store_test(everything_of_an_entry_is_kept),
+		store_test(entries_come_in_key_order),
+		store_test(texts_are_any_octets),
+		store_test(maildrops_are_apart),
+		store_test(all_folders_are_loaded_by_name),
+		store_test(kept_entries_are_replaced_whole),
+		store_test(drops_come_before_keeps),
+		store_test(marks_stay_until_they_are_set),
+		store_test(flags_and_login_are_set),
+		store_test(counter_is_only_raised),
+		store_test(numbers_end_with_an_error),
+		store_test(clock_is_set_back),
+		store_test(revisions_are_times),
+		store_test(change_from_another_revision_writes_nothing),
+		store_test(many_fibers_at_once),
+		store_test(a_hundred_thousand_entries),
+		store_test(reading_leaves_no_trace),
+	};
+	static const struct test_store *const stores[] = {
+		&sqlite_store,
+#ifdef POPGATE_POSTGRESQL
+		&postgresql_store,
+#endif
 	};
 
-	return cmocka_run_group_tests(tests, start, stop);
+	return run_on_stores("registry", tests, sizeof(tests) / sizeof(tests[0]), stores,
+		sizeof(stores) / sizeof(stores[0]));
 }

@@ -1,294 +1,168 @@
-/*
- * Several processes on one registry, and processes killed in the middle of it.
- *
- * The parent never starts the runtime: each session runs in a child, which reports the ids that it
- * has shown through a pipe, as "key id" lines of one write each.
- */
-#include "fixture.h"
+/* Several processes that change one maildrop at the same time: nothing that one wrote is lost. */
+#include "stores.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define CHILDREN     4
-#define FIRST_ROUNDS 10
-#define KEYS         60
-#define KEY_FORMAT   "message-%05u"
-#define ROUNDS       12
-#define MAX_MESSAGES 100000
+#define CHILDREN 4
+#define CHANGES  25
 
-static struct folder folder;
-static struct session session; /* of a child */
-
-static int set_up(void **state)
-{
-	(void)state;
-	folder_make(&folder);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	folder_remove(&folder);
-	return 0;
-}
-
-struct child {
-	pid_t pid;
-	FILE *out; /* what it reports */
+/* What a child has written, once it is on disk. */
+struct report {
+	uint64_t revision, number;
 };
 
-static void start_child(struct child *child, void (*job)(int out, unsigned arg), unsigned arg)
+/* Adds one message with the next number; again, as often as somebody else was first. */
+static struct report add_message(unsigned child, unsigned i)
 {
-	int fds[2];
+	struct report report = { 0 };
 
-	assert_int_equal(pipe(fds), 0);
-	child->pid = fork();
-	assert_true(child->pid >= 0);
-	if (child->pid == 0) {
-		close(fds[0]);
-		runtime_init();
-		job(fds[1], arg);
-		runtime_close();
-		_exit(0);
+	while (!report.revision) {
+		cleanup(arena_cleanup) struct arena *arena = arena_new();
+		struct registry_record record;
+		struct registry_entry entry;
+		struct registry_change change = { .keep = &entry, .n_keep = 1 };
+
+		assert_ok(load_record(registry, &user, arena, &record));
+		report.number = record.next > 1000 ? record.next : 1000;
+		entry = maildir_entry(arena_printf(arena, "%u-%u", child, i),
+			arena_printf(arena, "%llu", (unsigned long long)report.number));
+		change.revision = record.revision;
+		change.next = report.number + 1;
+		assert_ok(change_record(registry, &user, &change, &report.revision));
 	}
-	close(fds[1]);
-	child->out = fdopen(fds[0], "r");
-	assert_non_null(child->out);
+	return report;
 }
 
-static void end_child(struct child *child, int signal_expected)
+static void add_messages(int out, unsigned child)
 {
-	int status;
+	for (unsigned i = 0; i < CHANGES; i++) {
+		struct report report = add_message(child, i);
 
-	fclose(child->out);
-	assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
-	assert_int_equal(
-		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), signal_expected);
-}
-
-static void report(int out, const struct mail *mail)
-{
-	for (size_t i = 1; i <= maildrop_count(session.drop); i++) {
-		char line[96];
-		/* The mail arrives in the order of its place, so number and place agree. */
-		int n = snprintf(line, sizeof(line), "%s %s\n", mail->messages[i - 1].key,
-			maildrop_unique_id(session.drop, i));
-
-		if (write(out, line, (size_t)n) != n)
-			_exit(3);
+		if (write(out, &report, sizeof(report)) != sizeof(report))
+			_exit(1);
 	}
 }
 
-/* In a child: fails by exit status. */
-static void child_check(struct err e)
+/* Adds until it is killed. */
+static void add_forever(int out, unsigned child)
 {
-	if (!failed(e))
-		return;
-	fprintf(stderr, "child: %s\n", e.detail);
-	_exit(2);
+	for (unsigned i = 0;; i++) {
+		struct report report = add_message(child, i);
+
+		if (write(out, &report, sizeof(report)) != sizeof(report))
+			_exit(1);
+	}
 }
 
-static void add_message(struct mail *mail, unsigned i)
-{
-	char key[32];
-
-	snprintf(key, sizeof(key), KEY_FORMAT, i);
-	mail_add_maildir(mail, 0, key, 1000 + i);
-}
-
-/* The first listing of a maildrop: the even children see fewer messages than the odd ones. */
-static void list_once(int out, unsigned arg)
-{
-	struct mail mail = { 0 };
-	struct registry *registry;
-
-	for (unsigned i = 0; i < KEYS - (arg % 2 ? 0 : KEYS / 2); i++)
-		add_message(&mail, i);
-	child_check(registry_sqlite_open(folder.database, 10000, &registry));
-	session_init(&session, STORE_MAILDIR, &mail);
-	child_check(session_open(&session, registry));
-	report(out, &mail);
-	session_done(&session);
-	registry_close(registry);
-	mail_done(&mail);
-}
-
-/* What all children have shown, by message. */
-struct shown {
-	unsigned long ids[MAX_MESSAGES]; /* 0: not yet */
-	unsigned n;                      /* highest message + 1 */
+struct state {
+	struct report last;
+	uint64_t n_entries;
 };
 
-/* Reads one report; false at the end. A message shown before must have the same id. */
-static bool take_report(struct shown *shown, FILE *in)
+static void tell_state(int out, unsigned arg)
 {
-	unsigned message;
-	unsigned long id;
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	struct registry_record record;
+	struct state now;
 
-	if (fscanf(in, KEY_FORMAT " %lu\n", &message, &id) != 2)
-		return false;
-	assert_true(message < MAX_MESSAGES && id > 0);
-	if (shown->ids[message])
-		assert_int_equal(shown->ids[message], id);
-	shown->ids[message] = id;
-	if (message >= shown->n)
-		shown->n = message + 1;
-	return true;
+	(void)arg;
+	assert_ok(load_record(registry, &user, arena, &record));
+	now = (struct state){
+		.last = { .revision = record.revision, .number = record.next - 1 },
+		.n_entries = record.n_entries,
+	};
+	if (write(out, &now, sizeof(now)) != sizeof(now))
+		_exit(1);
 }
 
-static int compare_ids(const void *a, const void *b)
+static struct state state_now(void)
 {
-	unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void assert_no_duplicates(const struct shown *shown)
-{
-	unsigned long *ids = mem_zalloc(shown->n + 1, sizeof(*ids));
-
-	memcpy(ids, shown->ids, shown->n * sizeof(*ids));
-	qsort(ids, shown->n, sizeof(*ids), compare_ids);
-	for (unsigned i = 1; i < shown->n; i++)
-		if (ids[i])
-			assert_int_not_equal(ids[i - 1], ids[i]);
-	free(ids);
-}
-
-/* Also the first to make the file: schema and all. */
-static void list_first(void)
-{
-	struct shown *shown = mem_zalloc(1, sizeof(*shown));
-	struct child children[CHILDREN];
-
-	for (unsigned i = 0; i < CHILDREN; i++)
-		start_child(&children[i], list_once, i);
-	for (unsigned i = 0; i < CHILDREN; i++) {
-		while (take_report(shown, children[i].out))
-			;
-		end_child(&children[i], 0);
-	}
-	assert_int_equal(shown->n, KEYS);
-	for (unsigned i = 0; i < KEYS; i++)
-		assert_int_not_equal(shown->ids[i], 0);
-	assert_no_duplicates(shown);
-	free(shown);
-}
-
-static void processes_agree_on_first_ids(void **state)
-{
-	for (unsigned round = 0; round < FIRST_ROUNDS; round++) {
-		list_first();
-		tear_down(state);
-		set_up(state);
-	}
-}
-
-/* Until killed: new mail comes, sessions list it, the newest but one is deleted, and so on. Each
- * child goes on from the message that it is told. */
-static void live(int out, unsigned first)
-{
-	struct mail mail = { 0 };
-	struct registry *registry;
-
-	child_check(registry_sqlite_open(folder.database, 10000, &registry));
-	for (unsigned i = first; i < MAX_MESSAGES; i++) {
-		add_message(&mail, i);
-		session_init(&session, STORE_MAILDIR, &mail);
-		child_check(session_open(&session, registry));
-		report(out, &mail);
-		if (i % 3 == 2) {
-			maildrop_mark(session.drop, maildrop_count(session.drop));
-			child_check(session_update(&session));
-		}
-		session_done(&session);
-	}
-	_exit(4);
-}
-
-/* Lists the messages that were shown so far, all of them (also the deleted ones, as if they were
- * back): none may get the id of another. */
-static void list_all(int out, unsigned n)
-{
-	struct mail mail = { 0 };
-	struct registry *registry;
-
-	for (unsigned i = 0; i < n; i++)
-		if (i % 3 != 2)
-			add_message(&mail, i);
-	child_check(registry_sqlite_open(folder.database, 10000, &registry));
-	session_init(&session, STORE_MAILDIR, &mail);
-	child_check(session_open(&session, registry));
-	report(out, &mail);
-	session_done(&session);
-	registry_close(registry);
-	mail_done(&mail);
-}
-
-/* Killed at whatever step it has come to by the time that so many reports were read: the pipe holds
- * more, so that this is anywhere. */
-static void killed_while_writing(void **state)
-{
-	struct shown *shown = mem_zalloc(1, sizeof(*shown));
 	struct child child;
+	struct state now;
 
-	(void)state;
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		start_child(&child, live, shown->n);
-		for (unsigned i = 0; i < 20 + 37 * round; i++)
-			assert_true(take_report(shown, child.out));
-		kill(child.pid, SIGKILL);
-		while (take_report(shown, child.out))
-			;
-		end_child(&child, SIGKILL);
-		start_child(&child, list_all, shown->n);
-		while (take_report(shown, child.out))
-			;
-		end_child(&child, 0);
-		assert_no_duplicates(shown);
-	}
-	free(shown);
+	child_start(&child, tell_state, 0, NULL);
+	assert_true(child_report(&child, &now, sizeof(now)));
+	assert_int_equal(child_end(&child), 0);
+	return now;
 }
 
-/* Two at once on the same maildrop, one of which is killed: the other goes on. */
+static void assert_unique(const struct report *reports, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < i; j++) {
+			assert_int_not_equal(reports[i].revision, reports[j].revision);
+			assert_int_not_equal(reports[i].number, reports[j].number);
+		}
+}
+
+static void no_update_is_lost(void **state)
+{
+	static struct report reports[CHILDREN * CHANGES + 1];
+	struct child children[CHILDREN];
+	struct state now;
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < CHILDREN; i++)
+		child_start(&children[i], add_messages, i, NULL);
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		for (unsigned k = 0; k < CHANGES; k++)
+			assert_true(child_report(&children[i], &reports[n++], sizeof(reports[0])));
+		assert_int_equal(child_end(&children[i]), 0);
+	}
+	assert_int_equal(n, CHILDREN * CHANGES);
+	assert_unique(reports, n);
+	now = state_now();
+	assert_int_equal(now.n_entries, CHILDREN * CHANGES);
+	assert_int_equal(now.last.number, 1000 + CHILDREN * CHANGES - 1);
+	for (size_t i = 0; i < n; i++)
+		assert_true(reports[i].revision <= now.last.revision);
+}
+
+/* The other goes on with what the killed one left behind. */
 static void killed_beside_another(void **state)
 {
-	struct shown *shown = mem_zalloc(1, sizeof(*shown));
+	static struct report reports[10000];
 	struct child victim, other;
+	struct state now;
+	size_t n = 0;
 
 	(void)state;
-	start_child(&victim, live, 0);
-	start_child(&other, live, MAX_MESSAGES / 2);
-	for (unsigned i = 0; i < 200; i++)
-		assert_true(take_report(shown, victim.out));
+	child_start(&victim, add_forever, 0, NULL);
+	child_start(&other, add_forever, 1, NULL);
+	for (unsigned i = 0; i < 20; i++)
+		assert_true(child_report(&victim, &reports[n++], sizeof(reports[0])));
 	kill(victim.pid, SIGKILL);
-	while (take_report(shown, victim.out))
-		;
-	end_child(&victim, SIGKILL);
-	for (unsigned i = 0; i < 400; i++)
-		assert_true(take_report(shown, other.out));
+	while (n < 5000 && child_report(&victim, &reports[n], sizeof(reports[0])))
+		n++;
+	assert_int_equal(child_end(&victim), SIGKILL);
+	for (unsigned i = 0; i < 40; i++)
+		assert_true(child_report(&other, &reports[n++], sizeof(reports[0])));
 	kill(other.pid, SIGKILL);
-	while (take_report(shown, other.out))
-		;
-	end_child(&other, SIGKILL);
-	assert_no_duplicates(shown);
-	free(shown);
+	while (n < 10000 && child_report(&other, &reports[n], sizeof(reports[0])))
+		n++;
+	assert_int_equal(child_end(&other), SIGKILL);
+	assert_unique(reports, n);
+	now = state_now();
+	/* Each may have died between its last write and the report of it. */
+	assert_in_range(now.n_entries, n, n + 2);
 }
-
-#define process_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		process_test(processes_agree_on_first_ids),
-		process_test(killed_while_writing),
-		process_test(killed_beside_another),
+		processes_test(no_update_is_lost),
+		processes_test(killed_beside_another),
+	};
+	static const struct test_store *const stores[] = {
+		&sqlite_store,
+#ifdef POPGATE_POSTGRESQL
+		&postgresql_store,
+#endif
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_stores("processes", tests, sizeof(tests) / sizeof(tests[0]), stores,
+		sizeof(stores) / sizeof(stores[0]));
 }

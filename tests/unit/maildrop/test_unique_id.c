@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -140,6 +141,87 @@ static void names_never_collide(void **state)
 	}
 }
 
+static const char *adopted(const char *text)
+{
+	static struct unique_id ids[2];
+	static unsigned turn;
+	struct unique_id *id = &ids[turn++ % 2];
+
+	unique_id_adopted(id, text);
+	return id->text;
+}
+
+static const char seventy[] =
+	"abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij";
+
+static void legal_ids_are_adopted_as_they_are(void **state)
+{
+	static const char *const legal[] = { "1", ".", "}", "a~", "a~2D", "0000002a6553f100",
+		"1700000000.42", "1700000000.M1P2.host/x", seventy };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(legal) / sizeof(legal[0]); i++)
+		assert_string_equal(adopted(legal[i]), legal[i]);
+}
+
+static void other_ids_are_encoded(void **state)
+{
+	(void)state;
+	assert_string_equal(adopted("UID1-2"), "~.UID1~2D2");
+	assert_string_equal(adopted("~"), "~.~7E");
+	assert_string_equal(adopted("~.a"), "~.~7E.a");
+	assert_string_equal(adopted(""), "~.");
+	assert_string_equal(adopted("a b\x7f\xff/~"), "~.a~20b~7F~FF/~7E");
+}
+
+/* printf '%s' abc…jx | sha256sum */
+static void long_ids_are_hashed(void **state)
+{
+	char longer[80];
+
+	(void)state;
+	strcpy(longer, seventy);
+	strcat(longer, "x");
+	assert_string_equal(adopted(longer),
+		"~~AA16E784E8B146419FEEFCDC8F67D92614009CB192DAE1CC0DA0A1C02930BD49");
+	/* Legal octets only, but encoded it has 71: 2 for the mark, 3 for the escape, 66 more. */
+	snprintf(longer, sizeof(longer), "~%.65s", seventy);
+	assert_int_equal(strlen(adopted(longer)), 70);
+	snprintf(longer, sizeof(longer), "~%.66s", seventy);
+	assert_memory_equal(adopted(longer), "~~", 2);
+}
+
+static void adopted_ids_never_collide(void **state)
+{
+	static const char *const texts[] = { "", "a", "a-", "a~2D", "~.a~2D", "~.a-", "~a-", "~",
+		"~~", "~.", "~.~7E", "~7E", " ", "~20", "~.~20", "~.~.", "~~.",
+		"~~AA16E784E8B146419FEEFCDC8F67D92614009CB192DAE1CC0DA0A1C02930BD49" };
+	size_t n = sizeof(texts) / sizeof(texts[0]);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		assert_sendable(adopted(texts[i]));
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(adopted(texts[i]), adopted(texts[j]));
+		/* Nor with what stands for a name. */
+		assert_true(*adopted(texts[i]) != '~' ||
+			    strcmp(adopted(texts[i]), name(NULL, texts[i])) != 0);
+	}
+}
+
+static void templates_become_ids(void **state)
+{
+	const struct uidl_values values = { .uid = 42, .uidvalidity = 7 };
+	struct unique_id id;
+
+	(void)state;
+	assert_true(unique_id_template(&id, "%{uid:hex8}%{uidvalidity:hex8}", &values));
+	assert_string_equal(id.text, "0000002a00000007");
+	assert_true(unique_id_template(&id, "UID%{uid}-%{uidvalidity}", &values));
+	assert_string_equal(id.text, "~.UID42~2D7");
+	assert_false(unique_id_template(&id, "%{emailid}", &values));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -150,6 +232,11 @@ int main(void)
 		cmocka_unit_test(names_are_encoded),
 		cmocka_unit_test(long_names_are_hashed),
 		cmocka_unit_test(names_never_collide),
+		cmocka_unit_test(legal_ids_are_adopted_as_they_are),
+		cmocka_unit_test(other_ids_are_encoded),
+		cmocka_unit_test(long_ids_are_hashed),
+		cmocka_unit_test(adopted_ids_never_collide),
+		cmocka_unit_test(templates_become_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

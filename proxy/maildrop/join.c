@@ -1,0 +1,307 @@
+/* join - which message is which entry's: by name, then by match.h. */
+#include "proxy/maildrop/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/maildrop/bits.h"
+#include "proxy/maildrop/match.h"
+
+static uint32_t *none_of(struct arena *arena, size_t n)
+{
+	uint32_t *ret = arena_alloc(arena, n * sizeof(*ret));
+
+	for (size_t i = 0; i < n; i++)
+		ret[i] = JOIN_NONE;
+	return ret;
+}
+
+static const struct registry_entry *entry_at(const struct join *join, size_t index)
+{
+	return &join->record->entries[index];
+}
+
+/* Of a message that may have lain in the store: no notice, not adopted. */
+static bool is_mail(const struct join *join, const struct registry_entry *entry)
+{
+	return entry->folder < join->folders->n_mail && !entry_adopted(entry);
+}
+
+static bool is_known_folder(const struct join *join, const struct registry_entry *entry)
+{
+	return is_mail(join, entry) && !join->mail[entry->folder].listed->absent;
+}
+
+/* Where the store does not tell UIDNEXT, the messages do to some extent. */
+static void note_uids(const struct join *join, struct joined_folder *folder)
+{
+	const struct backend_folder *listed = folder->listed;
+
+	folder->uidvalidity = listed->uidvalidity;
+	folder->uidnext = listed->uidnext;
+	for (size_t i = listed->first; i < listed->first + listed->n; i++) {
+		const struct backend_message *message = &join->listing->messages[i];
+
+		if (!folder->uidvalidity)
+			folder->uidvalidity = message->uidvalidity;
+		if (!listed->uidnext && message->uid && message->uid >= folder->uidnext)
+			folder->uidnext =
+				message->uid == UINT32_MAX ? UINT32_MAX : message->uid + 1;
+	}
+}
+
+static bool went_back(const struct join *join, const struct joined_folder *folder)
+{
+	return !join->stale && folder->listed->uidnext && folder->before.uidvalidity &&
+	       folder->before.uidvalidity == folder->uidvalidity &&
+	       folder->listed->uidnext < folder->before.uidnext;
+}
+
+static bool is_of_others(const struct joined_folder *folder)
+{
+	return folder->before.uidvalidity && folder->uidvalidity &&
+	       folder->before.uidvalidity != folder->uidvalidity;
+}
+
+static void look_at_folders(struct join *join)
+{
+	size_t n = join->folders->n_mail;
+
+	join->mail = arena_zalloc(join->scratch, n, sizeof(*join->mail));
+	for (size_t i = 0; i < n; i++) {
+		struct joined_folder *folder = &join->mail[i];
+
+		folder->listed = &join->listing->folders[join->folders->to_store[i]];
+		folder->before = mark_parse(join->record->folders[i].mark);
+		note_uids(join, folder);
+		if (!folder->listed->absent && !folder->listed->unchanged)
+			folder->renumbered = folder->listed->renumbered ||
+					     went_back(join, folder) || is_of_others(folder);
+	}
+}
+
+static void pair(struct join *join, size_t message, size_t entry)
+{
+	join->entry_of[message] = (uint32_t)entry;
+	join->message_of[entry] = (uint32_t)message;
+}
+
+/* Both are in order of names. */
+static void pair_by_name(struct join *join)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < join->listing->n; i++) {
+		uint32_t index = join->by_name[i];
+		struct registry_entry name =
+			name_of_message(&join->listing->messages[index], join->folders);
+		int order = 1;
+
+		if (bit_get(join->surplus, index))
+			continue;
+		while (at < join->record->n_entries &&
+			(order = compare_names(entry_at(join, at), &name)) < 0)
+			at++;
+		if (order == 0)
+			pair(join, index, at);
+	}
+}
+
+enum identity { SAME, DIFFERENT, UNKNOWN };
+
+/* Whether a message is the one that had its name when the entry was written. The date of arrival
+ * does not change (RFC 9051 section 2.3.3); the size should not, but servers do correct it. */
+static enum identity identify(
+	const struct registry_entry *entry, const struct backend_message *message)
+{
+	bool dated = entry->arrival && message->arrival;
+	bool printed = entry->fingerprint && message->fingerprint;
+
+	if (*entry->emailid && message->emailid)
+		return strcmp(entry->emailid, message->emailid) == 0 ? SAME : DIFFERENT;
+	if (dated && entry->arrival != message->arrival)
+		return DIFFERENT;
+	if (printed && entry->fingerprint != message->fingerprint)
+		return DIFFERENT;
+	if (printed || (dated && entry->size == message->size))
+		return SAME;
+	return UNKNOWN;
+}
+
+/* What the names that were found say against the folders. */
+static void look_for_contradictions(struct join *join)
+{
+	for (size_t i = 0; i < join->record->n_entries; i++) {
+		const struct registry_entry *entry = entry_at(join, i);
+		struct joined_folder *folder;
+
+		if (!is_known_folder(join, entry))
+			continue;
+		folder = &join->mail[entry->folder];
+		if (folder->listed->unchanged)
+			continue;
+		if (!entry->missing && (*entry->key == '\0') == join_of_maildir(join))
+			folder->converted = true;
+		else if (!entry->missing && entry->uidvalidity && folder->uidvalidity &&
+			 entry->uidvalidity != folder->uidvalidity)
+			folder->renumbered = true;
+		else if (!join_of_maildir(join) && join->message_of[i] != JOIN_NONE &&
+			 identify(entry, &join->listing->messages[join->message_of[i]]) ==
+				 DIFFERENT)
+			folder->renumbered = true;
+	}
+}
+
+/* In a renumbered folder a name alone says nothing. */
+static void part_in_renumbered(struct join *join)
+{
+	for (size_t i = 0; i < join->listing->n; i++) {
+		uint32_t at = join->entry_of[i];
+
+		if (at == JOIN_NONE || !join_folder_of(join, i)->renumbered ||
+			identify(entry_at(join, at), &join->listing->messages[i]) == SAME)
+			continue;
+		join->entry_of[i] = join->message_of[at] = JOIN_NONE;
+		bit_set(join->displaced, at);
+	}
+}
+
+/* Candidates for match(), by their indices. */
+struct candidates {
+	struct match_item *items;
+	uint32_t *indices;
+	size_t n;
+};
+
+static struct candidates candidates_new(struct arena *arena, size_t n)
+{
+	return (struct candidates){
+		.items = arena_alloc(arena, n * sizeof(struct match_item)),
+		.indices = arena_alloc(arena, n * sizeof(uint32_t)),
+	};
+}
+
+static struct match_item item_of_entry(const struct registry_entry *entry)
+{
+	bool adopted = entry_adopted(entry);
+
+	return (struct match_item){
+		.emailid = entry->emailid,
+		.key = adopted ? NULL : entry->key,
+		.fingerprint = entry->fingerprint,
+		.size = entry->size,
+		.arrival = entry->arrival,
+		.folder = entry->folder,
+		.adopted = adopted,
+	};
+}
+
+static struct match_item item_of_message(const struct join *join, size_t index)
+{
+	const struct backend_message *message = &join->listing->messages[index];
+
+	return (struct match_item){
+		.emailid = message->emailid,
+		.key = message->key,
+		.fingerprint = message->fingerprint,
+		.size = message->size,
+		.arrival = message->arrival,
+		.folder = join->folders->to_registry[message->folder],
+	};
+}
+
+/* What one call of match() is about. */
+enum round {
+	ROUND_FOLDER, /* one folder was renumbered or converted */
+	ROUND_ADOPTED,
+	ROUND_CERTAIN,
+};
+
+static int by_age(const void *a, const void *b, void *arg)
+{
+	const struct join *join = arg;
+	const struct registry_entry *m = entry_at(join, *(const uint32_t *)a);
+	const struct registry_entry *n = entry_at(join, *(const uint32_t *)b);
+
+	if (m->folder == n->folder && *m->key && *n->key && m->arrival != n->arrival)
+		return m->arrival < n->arrival ? -1 : 1;
+	return compare_names(m, n);
+}
+
+static struct candidates lost_ones(const struct join *join, enum round round, size_t folder)
+{
+	size_t n = join->record->n_entries;
+	struct candidates lost = candidates_new(join->scratch, n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct registry_entry *entry = entry_at(join, i);
+		bool wanted = round == ROUND_ADOPTED ? entry_adopted(entry)
+						     : is_known_folder(join, entry);
+
+		if (round == ROUND_FOLDER && entry->folder != folder)
+			wanted = false;
+		if (wanted && join->message_of[i] == JOIN_NONE)
+			lost.indices[lost.n++] = (uint32_t)i;
+	}
+	qsort_r(lost.indices, lost.n, sizeof(*lost.indices), by_age, (void *)join);
+	for (size_t i = 0; i < lost.n; i++)
+		lost.items[i] = item_of_entry(entry_at(join, lost.indices[i]));
+	return lost;
+}
+
+static struct candidates fresh_ones(const struct join *join, enum round round, size_t folder)
+{
+	size_t n = join->listing->n;
+	struct candidates fresh = candidates_new(join->scratch, n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
+			(round == ROUND_FOLDER && join_folder_of(join, i) != &join->mail[folder]))
+			continue;
+		fresh.indices[fresh.n] = (uint32_t)i;
+		fresh.items[fresh.n++] = item_of_message(join, i);
+	}
+	return fresh;
+}
+
+static void pair_by_match(struct join *join, enum round round, size_t folder)
+{
+	struct candidates lost = lost_ones(join, round, folder), fresh;
+	const uint32_t *found;
+
+	if (lost.n == 0)
+		return;
+	fresh = fresh_ones(join, round, folder);
+	found = match(lost.items, lost.n, fresh.items, fresh.n,
+		round == ROUND_CERTAIN ? MATCH_CERTAIN : MATCH_ALL, join->scratch);
+	for (size_t i = 0; i < fresh.n; i++) {
+		if (found[i] == MATCH_NONE)
+			continue;
+		pair(join, fresh.indices[i], lost.indices[found[i]]);
+		bit_set(join->matched, fresh.indices[i]);
+		join->n_matched++;
+	}
+}
+
+void join_pair(struct join *join)
+{
+	struct arena *scratch = join->scratch;
+	size_t n = join->listing->n, n_entries = join->record->n_entries;
+
+	join->surplus = bits_new(scratch, n);
+	join->matched = bits_new(scratch, n);
+	join->displaced = bits_new(scratch, n_entries);
+	join->entry_of = none_of(scratch, n);
+	join->message_of = none_of(scratch, n_entries);
+	join->by_name =
+		order_by_name(join->listing->messages, n, join->folders, join->surplus, scratch);
+	look_at_folders(join);
+	pair_by_name(join);
+	look_for_contradictions(join);
+	part_in_renumbered(join);
+	for (size_t i = 0; i < join->folders->n_mail; i++)
+		if (join->mail[i].renumbered || join->mail[i].converted)
+			pair_by_match(join, ROUND_FOLDER, i);
+	pair_by_match(join, ROUND_ADOPTED, 0);
+	pair_by_match(join, ROUND_CERTAIN, 0);
+}
