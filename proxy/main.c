@@ -17,6 +17,7 @@ static const struct verb {
 	{ "probe", verb_probe, "tries a login against its mail store, step by step" },
 	{ "health", verb_health, "asks whether the running gateway is well" },
 	{ "users", verb_users, "sets, removes and lists the passwords of a users file" },
+	{ "uidl", verb_uidl, "lists, takes over and moves unique-ids" },
 	{ "state", verb_state, "checks the memory of unique-ids" },
 	{ "who", verb_who, "lists the live sessions of the running gateway, or closes one" },
 };

@@ -1,8 +1,8 @@
 /* GSSAPI (RFC 4752) with the credentials that the client handed on; no security layer. */
 #include <string.h>
 
+#include "backends/base64.h"
 #include "backends/imap/imap.h"
-#include "backends/imap/imap_base64.h"
 #include "proxy/runtime/gss.h"
 #include "proxy/runtime/wait.h"
 
@@ -18,7 +18,7 @@ fiber_fn static struct err send_line(struct imap *imap, const struct buffer *oct
 {
 	cleanup(buffer_done) struct buffer line = { 0 };
 
-	imap_base64(&line, buffer_data(octets), buffer_used(octets));
+	base64_encode(&line, buffer_data(octets), buffer_used(octets));
 	buffer_append(&line, "\r\n", 2);
 	return imap_send(imap, buffer_data(&line), buffer_used(&line));
 }
@@ -31,7 +31,7 @@ fiber_fn static struct err next_challenge(struct exchange *x)
 	if (failed(e))
 		return e;
 	buffer_consume(&x->challenge, buffer_used(&x->challenge));
-	if (!imap_base64_decode(&x->challenge, text))
+	if (!base64_decode(&x->challenge, text))
 		return err_make(ERR_TEMP, "%s: a challenge that is not base64", x->imap->server);
 	return ok();
 }

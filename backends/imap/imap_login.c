@@ -1,7 +1,7 @@
 #include <string.h>
 
+#include "backends/base64.h"
 #include "backends/imap/imap.h"
-#include "backends/imap/imap_base64.h"
 #include "proxy/runtime/secret.h"
 
 /* A quoted string of more is sent as a literal, which any server takes. */
@@ -63,8 +63,8 @@ static void plain_response(
 	buffer_append(&message, login.data, login.n);
 	buffer_append(&message, "", 1);
 	buffer_append(&message, password.data, password.n);
-	buffer_reserve(ret, imap_base64_size(n) + 2);
-	imap_base64(ret, message.data + message.start, n);
+	buffer_reserve(ret, base64_size(n) + 2);
+	base64_encode(ret, message.data + message.start, n);
 	buffer_append(ret, "\r\n", 2);
 	buffer_wipe(&message);
 }

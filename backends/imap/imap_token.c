@@ -1,8 +1,8 @@
 /* OAuth 2.0 bearer tokens: OAUTHBEARER (RFC 7628) or XOAUTH2, whichever the server has. */
 #include <string.h>
 
+#include "backends/base64.h"
 #include "backends/imap/imap.h"
-#include "backends/imap/imap_base64.h"
 
 /* Longer ones are not sent with the command: servers bound a command's line (RFC 7162 section 4
  * lets them at 8192 octets), and some the literal of a response less. */
@@ -62,8 +62,8 @@ static void response(struct buffer *ret, const struct imap *imap, const struct f
 	buffer_append(&message, before, sizeof(before) - 1);
 	buffer_append(&message, secret_data(token), secret_length(token));
 	buffer_append(&message, "\x01\x01", 2);
-	buffer_reserve(ret, imap_base64_size(buffer_used(&message)) + 2);
-	imap_base64(ret, buffer_data(&message), buffer_used(&message));
+	buffer_reserve(ret, base64_size(buffer_used(&message)) + 2);
+	base64_encode(ret, buffer_data(&message), buffer_used(&message));
 	buffer_append(ret, "\r\n", 2);
 }
 

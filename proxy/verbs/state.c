@@ -6,6 +6,7 @@
 #include "proxy/maildrop/registry.h"
 #include "proxy/runtime/fiber.h"
 #include "proxy/verbs/common.h"
+#include "proxy/verbs/registry_open.h"
 #include "proxy/verbs/verbs.h"
 
 #define PROGRESS_PERIOD 200 /* ms */
@@ -100,24 +101,12 @@ static void check_with_progress(struct state_check *check)
 	runtime_run();
 }
 
-/* To open a registry would make the file, and nobody would see the mistake in its name. */
-static struct err open_registry(const struct config *config, struct registry **ret)
-{
-	struct err e = verb_become_worker(config);
-
-	if (failed(e))
-		return e;
-	if (config->state_kind == STATE_SQLITE && access(config->state, F_OK) != 0)
-		return err_make(ERR_PERM, "%s: there is no such database", config->state);
-	return registry_open(config, ret);
-}
-
 static enum verb_status check_state(const struct config *config, bool json)
 {
 	struct state_check check = { .json = json, .progress = isatty(STDERR_FILENO) == 1 };
 
 	runtime_init();
-	check.e = open_registry(config, &check.registry);
+	check.e = verb_open_registry(config, false, &check.registry);
 	if (!failed(check.e)) {
 		check_with_progress(&check);
 		registry_close(check.registry);

@@ -12,6 +12,7 @@ int verb_check(int argc, char **argv);
 int verb_route(int argc, char **argv);
 int verb_probe(int argc, char **argv);
 int verb_health(int argc, char **argv);
+int verb_uidl(int argc, char **argv);
 int verb_users(int argc, char **argv);
 int verb_state(int argc, char **argv);
 int verb_who(int argc, char **argv);

@@ -5,9 +5,9 @@
 
 #include <cmocka.h>
 
+#include "backends/base64.h"
 #include "backends/imap/imap.h"
 #include "backends/imap/imap_answer.h"
-#include "backends/imap/imap_base64.h"
 #include "backends/imap/imap_set.h"
 
 static struct err feed(struct answer *a, const char *line, struct answer_literal *literal)
@@ -196,7 +196,7 @@ static void base64(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buffer b = { 0 };
 
-		imap_base64(&b, cases[i][0], strlen(cases[i][0]));
+		base64_encode(&b, cases[i][0], strlen(cases[i][0]));
 		buffer_append(&b, "", 1);
 		assert_string_equal(b.data + b.start, cases[i][1]);
 		buffer_done(&b);

@@ -1,13 +1,13 @@
-#include "backends/imap/imap_base64.h"
+#include "backends/base64.h"
 
 #include <stdint.h>
 #include <string.h>
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void imap_base64(struct buffer *ret, const char *data, size_t n)
+void base64_encode(struct buffer *ret, const char *data, size_t n)
 {
-	char *to = buffer_reserve(ret, imap_base64_size(n));
+	char *to = buffer_reserve(ret, base64_size(n));
 	char *start = to;
 
 	for (size_t i = 0; i < n; i += 3) {
@@ -43,7 +43,7 @@ static bool decode_group(const char text[4], size_t padding, struct buffer *ret)
 	return (group & ((1U << (8 * padding)) - 1)) == 0;
 }
 
-bool imap_base64_decode(struct buffer *ret, const char *text)
+bool base64_decode(struct buffer *ret, const char *text)
 {
 	size_t n = strlen(text), padding = 0;
 

@@ -1,4 +1,4 @@
-/* imap_base64: what decodes is what encoding gives, and nothing else. */
+/* base64: what decodes is what encoding gives, and nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "backends/imap/imap_base64.h"
+#include "backends/base64.h"
 
 static void decodes_what_it_encodes(void **state)
 {
@@ -19,10 +19,10 @@ static void decodes_what_it_encodes(void **state)
 	for (size_t n = 0; n <= sizeof(octets); n++) {
 		struct buffer text = { 0 }, back = { 0 };
 
-		imap_base64(&text, octets, n);
+		base64_encode(&text, octets, n);
 		buffer_append(&text, "", 1);
 		buffer_append(&back, "behind", 6);
-		assert_true(imap_base64_decode(&back, buffer_data(&text)));
+		assert_true(base64_decode(&back, buffer_data(&text)));
 		assert_int_equal(buffer_used(&back), 6 + n);
 		assert_memory_equal(buffer_data(&back) + 6, octets, n);
 		buffer_done(&text);
@@ -40,7 +40,7 @@ static void refuses_the_rest(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		struct buffer back = { 0 };
 
-		if (imap_base64_decode(&back, wrong[i]))
+		if (base64_decode(&back, wrong[i]))
 			fail_msg("%s is taken", wrong[i]);
 		buffer_done(&back);
 	}
