@@ -2,6 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <openssl/evp.h>
+
 #include "backends/base64.h"
 #include "backends/pop3/pop3_client.h"
 #include "proxy/runtime/fatal.h"
@@ -9,7 +11,7 @@
 
 /* A command of libetpan's is 512 octets with its CRLF. */
 #define ARGUMENT_MAX 400
-/* libetpan has no PLAIN without a library of its own; the state that its PASS leads to. */
+/* The state of libetpan's that its PASS leads to; it has no PLAIN without a library of its own. */
 #define STATE_TRANSACTION 2
 
 static const struct {
@@ -169,48 +171,72 @@ static void plain_command(struct buffer *out, const char *login, const struct se
 	buffer_wipe(&message);
 }
 
-fiber_fn static struct err login_plain(
-	struct pop3_client *client, const char *login, const struct secret *password)
+/* A login that is one line, which libetpan cannot send; wipes it. */
+fiber_fn static struct err login_line(
+	struct pop3_client *client, const char *what, struct buffer *command)
 {
 	mailpop3 *session = client->session;
-	struct buffer command = { 0 };
 	const char *line = NULL;
-	bool sent;
+	bool sent = mailstream_write(session->pop3_stream, buffer_data(command),
+			    buffer_used(command)) >= 0 &&
+		    mailstream_flush(session->pop3_stream) >= 0;
 
-	plain_command(&command, login, password);
-	sent = mailstream_write(
-		       session->pop3_stream, buffer_data(&command), buffer_used(&command)) >= 0 &&
-	       mailstream_flush(session->pop3_stream) >= 0;
-	buffer_wipe(&command);
+	buffer_wipe(command);
 	if (sent)
 		line = mailstream_read_line_remove_eol(
 			session->pop3_stream, session->pop3_stream_buffer);
 	if (!line)
-		return err_context(client->stream->link.error, "AUTH PLAIN");
+		return err_context(client->stream->link.error, "%s", what);
 	if (strncmp(line, "+OK", 3) != 0)
-		return err_make(ERR_AUTH, "AUTH PLAIN: %s", line);
+		return err_make(ERR_AUTH, "%s: %s", what, line);
 	session->pop3_state = STATE_TRANSACTION;
 	return ok();
+}
+
+/* The MD5 of the greeting's timestamp and the password, in hex (RFC 1939 section 7); libetpan's own
+ * is wrong where long has 64 bits. false: there is no MD5 in this OpenSSL. */
+static bool apop_command(
+	struct buffer *out, const char *timestamp, const char *login, const struct secret *password)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+	unsigned n = 0;
+	bool done = context && EVP_DigestInit_ex(context, EVP_md5(), NULL) &&
+		    EVP_DigestUpdate(context, timestamp, strlen(timestamp)) &&
+		    EVP_DigestUpdate(context, secret_data(password), secret_length(password)) &&
+		    EVP_DigestFinal_ex(context, digest, &n);
+
+	EVP_MD_CTX_free(context);
+	buffer_printf(out, "APOP %s ", login);
+	for (unsigned i = 0; i < n; i++)
+		buffer_printf(out, "%02x", digest[i]);
+	buffer_append(out, "\r\n", 2);
+	return done;
 }
 
 fiber_fn struct err pop3_login(
 	struct pop3_client *client, const char *login, const struct secret *password)
 {
-	struct err e = err_make(ERR_PERM, "the server offers no way to log in by password");
-	bool clear = client->server->tls == TLS_NONE;
+	const char *timestamp = client->session->pop3_timestamp;
+	struct buffer command = { 0 };
+	struct err e = ok();
 
 	if (!is_sendable(login, strlen(login)) ||
 		!is_sendable(secret_data(password), secret_length(password)))
 		return err_make(ERR_AUTH, "a login or password that POP3 cannot carry");
-	if (clear && client->session->pop3_timestamp) {
-		e = pop3_result(client,
-			mailpop3_apop(client->session, login, secret_data(password)), "APOP");
+	if (client->server->tls == TLS_NONE && timestamp &&
+		apop_command(&command, timestamp, login, password)) {
+		e = login_line(client, "APOP", &command);
 		if (!failed(e) || failed(client->stream->link.error))
 			return e;
 	}
+	buffer_wipe(&command);
 	if (!client->has_capa || client->capabilities & POP3_CAN_USER)
 		return login_user(client, login, password);
-	if (client->capabilities & POP3_CAN_PLAIN)
-		return login_plain(client, login, password);
-	return e;
+	if (!(client->capabilities & POP3_CAN_PLAIN))
+		return failed(e) ? e
+				 : err_make(ERR_PERM,
+					   "the server offers no way to log in by password");
+	plain_command(&command, login, password);
+	return login_line(client, "AUTH PLAIN", &command);
 }

@@ -39,7 +39,7 @@ only '(crypt|argon2|security/pam_appl)\.h' 'proxy/login/|tests/unit/login/' \
 only 'systemd/' 'proxy/systemd\.c' 'systemd is known to one file alone'
 only 'gssapi' 'proxy/runtime/gss\.c' 'GSSAPI is known to the runtime alone'
 only 'openssl/(ssl|bio|x509|pem)' 'proxy/runtime/|tests/unit/' 'TLS is known to the runtime alone'
-only 'openssl/' 'proxy/(runtime|login|maildrop|service)/|backends/fingerprint\.c|tests/unit/' \
+only 'openssl/' 'proxy/(runtime|login|maildrop|service)/|backends/(fingerprint|pop3/pop3_login)\.c|tests/unit/' \
 	'OpenSSL: TLS in the runtime; hashes and random where logins and identities are kept'
 
 never 'proxy/runtime' '(config|backends|proxy/(pop3|login|routing|maildrop|service|admin|verbs))/' \

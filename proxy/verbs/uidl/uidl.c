@@ -8,6 +8,7 @@ static const char help[] =
 	"Usage: popgate uidl list    [LOGIN|--all]         what is remembered of a maildrop\n"
 	"       popgate uidl export  [LOGIN|--all]         the same as TSV or JSON lines\n"
 	"       popgate uidl import  FILE                  takes unique-ids from a file\n"
+	"       popgate uidl harvest --server HOST ...     makes that file from an old server\n"
 	"\n"
 	"Looks after the unique-ids that clients know messages by: those of the old server are\n"
 	"taken over, so that nobody downloads everything again.\n"
@@ -21,6 +22,7 @@ static const struct uidl_word {
 	{ "list", uidl_list },
 	{ "export", uidl_export },
 	{ "import", uidl_import },
+	{ "harvest", uidl_harvest },
 };
 
 #define N_WORDS (sizeof(words) / sizeof(words[0]))
@@ -36,5 +38,5 @@ int verb_uidl(int argc, char **argv)
 	for (size_t i = 0; i < N_WORDS; i++)
 		if (strcmp(words[i].name, name) == 0)
 			return words[i].run(argc - 1, argv + 1);
-	return verb_usage("uidl", "say what to do: list, export or import");
+	return verb_usage("uidl", "say what to do: list, export, import or harvest");
 }

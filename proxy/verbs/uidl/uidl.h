@@ -63,5 +63,6 @@ fiber_fn void uidl_show(
 int uidl_list(int argc, char **argv);
 int uidl_export(int argc, char **argv);
 int uidl_import(int argc, char **argv);
+int uidl_harvest(int argc, char **argv);
 
 #endif
