@@ -236,13 +236,19 @@ static void only_open(int out, unsigned arg)
 		_exit(1);
 }
 
+/* All are let go at one moment: behind somebody whose table comes to nothing. */
 static void many_make_the_schema_at_once(void **state)
 {
 	struct child children[8];
+	PGconn *first = PQconnectdb(place.address);
 
 	(void)state;
+	PQclear(PQexec(first, "BEGIN; CREATE TABLE popgate_schema (id bigint)"));
 	for (unsigned i = 0; i < 8; i++)
 		child_start(&children[i], only_open, 0, NULL);
+	while (sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < 8)
+		(void)usleep(1000);
+	PQfinish(first);
 	for (unsigned i = 0; i < 8; i++) {
 		char x;
 
