@@ -163,8 +163,8 @@ def test_the_registry_is_not_written_when_it_cannot_be(local, maildir_tenant, di
     before = ids_of(served)
     served.maildir.deliver_all(messages(1, 5))
     state = directory / "state.db"
+    served.gateway.stop()  # only then all of it is in this one file
     kept = state.read_bytes()
-    served.gateway.stop()
     for part in directory.glob("state.db*"):
         part.unlink()
     state.write_bytes(b"this is no database, it is something else entirely " * 100)
