@@ -73,21 +73,21 @@ static struct err give_up(struct imap *imap, struct err e)
 	return e;
 }
 
-/* Fetches one section of the message into the sink. ok means that all of it was written. */
-fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const char *section)
+static void expect(struct delivery *d)
 {
-	const struct imap_stream *s = imap->stream;
-	char command[96];
-	struct err e;
-
 	d->consumer = (struct imap_consumer){
 		.body = on_piece, .bodies = IMAP_BODIES_ONE, .attributes = on_delivered
 	};
 	d->octets = 0;
 	d->complete = d->nil = d->wrong = false;
 	d->error = ok();
-	(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[%s", d->uid, section);
-	e = imap_fetch_into(imap, &d->consumer, IMAP_TEXT_MAX, command);
+}
+
+/* What came of an answer; ok means that all of the section was written. */
+static struct err judge(struct imap *imap, struct delivery *d, struct err e)
+{
+	const struct imap_stream *s = imap->stream;
+
 	/* Then libetpan stopped in the middle of the body, and the connection is dead. */
 	if (failed(d->error))
 		return d->error;
@@ -104,6 +104,28 @@ fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const 
 	return ok();
 }
 
+/* Fetches a part of the body into the sink. */
+fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const char *section)
+{
+	char command[96];
+
+	expect(d);
+	(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[%s", d->uid, section);
+	return judge(imap, d, imap_fetch_into(imap, &d->consumer, IMAP_TEXT_MAX, command));
+}
+
+/* The same of what clients ask for in a row: all of a message, or its headers. */
+fiber_fn static struct err deliver_in_turn(struct imap *imap, struct delivery *d,
+	const struct backend_message *message, enum fetch_part part)
+{
+	struct err e = imap_ahead_ask(imap, message, part);
+
+	if (failed(e))
+		return e;
+	expect(d);
+	return judge(imap, d, imap_ahead_answer(imap, &d->consumer));
+}
+
 static bool ends_in_blank_line(const struct delivery *d)
 {
 	const char *end = d->tail + sizeof(d->tail);
@@ -116,9 +138,11 @@ static bool ends_in_blank_line(const struct delivery *d)
 }
 
 /* The headers, and the blank line where the server leaves it out. */
-fiber_fn static struct err deliver_headers(struct imap *imap, struct delivery *d)
+fiber_fn static struct err deliver_headers(
+	struct imap *imap, struct delivery *d, const struct backend_message *message, bool alone)
 {
-	struct err e = deliver(imap, d, "HEADER]");
+	struct err e =
+		alone ? deliver_in_turn(imap, d, message, FETCH_TOP) : deliver(imap, d, "HEADER]");
 	bool open;
 
 	if (failed(e) || ends_in_blank_line(d))
@@ -167,7 +191,8 @@ fiber_fn struct err imap_fetch(struct backend *backend, const struct backend_mes
 		return err_make(ERR_GONE, "%s: the folder of UID %u was renumbered", imap->server,
 			message->uid);
 	if (part == FETCH_ALL)
-		return deliver(imap, &d, "]");
-	e = deliver_headers(imap, &d);
+		return deliver_in_turn(imap, &d, message, FETCH_ALL);
+	/* What was asked for ahead would stand in the way of the lines. */
+	e = deliver_headers(imap, &d, message, lines == 0);
 	return failed(e) || lines == 0 ? e : deliver_lines(imap, &d, lines);
 }

@@ -176,5 +176,6 @@ fiber_fn struct err imap_list(struct backend *backend, struct arena *mem,
 		.n = l.whole ? folders[0].n : l.n,
 		.folders = folders,
 		.quota = quota };
+	imap->n_messages = ret->n;
 	return ok();
 }
