@@ -230,6 +230,21 @@ static void builds_on_no_ground_that_cannot_be(void **state)
 	run(w, "", SELECTED(3, 7, 10, ""), script, UIDS(2, 4, 9));
 }
 
+static void starts_anew_when_refused(void **state)
+{
+	static const struct step script[] = { { "UID FETCH 5:7 " ITEMS, MESSAGE(5),
+						      "NO no such UID" },
+		{ SCRATCH, MESSAGE(2) MESSAGE(4) }, { 0 } };
+	static const struct step twins[] = { { "UID FETCH 5:7 " ITEMS, MESSAGE(5) MESSAGE(5) },
+		{ SCRATCH, MESSAGE(2) MESSAGE(4) }, { 0 } };
+	struct world *w = *state;
+
+	know(w, "7 5 2 9", UIDS(2, 4));
+	run(w, "", SELECTED(2, 7, 8, ""), script, UIDS(2, 4));
+	assert_folder(w, "7 8 2 0", false, false);
+	run(w, "", SELECTED(2, 7, 8, ""), twins, UIDS(2, 4));
+}
+
 /* The mark and the messages of the request are not of one listing. */
 static void counts_what_is_known(void **state)
 {
@@ -771,6 +786,7 @@ int main(void)
 		TEST(asks_nothing_when_nothing_changed),
 		TEST(puts_what_is_known_in_order),
 		TEST(builds_on_no_ground_that_cannot_be),
+		TEST(starts_anew_when_refused),
 		TEST(counts_what_is_known),
 		TEST(lists_several_folders),
 		TEST(fetches_what_is_new),
