@@ -28,7 +28,7 @@ static void logins(const char *tenant, uint64_t n)
 
 static void test_minutes(void **state)
 {
-	struct sample all[SAMPLES];
+	static struct sample all[SAMPLES];
 
 	(void)state;
 	logins("acme", 1000); /* before the start */
@@ -57,7 +57,7 @@ static void test_minutes(void **state)
 
 static void test_only_an_hour_is_kept(void **state)
 {
-	struct sample all[SAMPLES];
+	static struct sample all[SAMPLES];
 
 	(void)state;
 	samples_start(0);
@@ -73,7 +73,7 @@ static void test_only_an_hour_is_kept(void **state)
 
 static void test_times_of_a_minute_are_its_own(void **state)
 {
-	struct sample all[SAMPLES];
+	static struct sample all[SAMPLES];
 
 	(void)state;
 	samples_start(0);

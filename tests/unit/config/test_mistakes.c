@@ -47,7 +47,8 @@ static void unknown_keys_name_the_nearest(void **state)
 		{ "? [a]\n: b\n", AT "3:3: a list or mapping as a key, expected a name\n" },
 		{ "\"a\\nb\": 1\n",
 			AT "3:1: a?b: unknown key, expected one of hostname, workers, run_as, "
-			   "shutdown_grace, shutdown_delay, state, tenants_dir, admin, log, listeners, "
+			   "shutdown_grace, shutdown_delay, state, tenants_dir, admin, log, "
+			   "listeners, "
 			   "certificates, protocol, timeouts, limits, login_name, auth, maildrop, "
 			   "uidl, sessions_per_user, tenants\n" },
 	};

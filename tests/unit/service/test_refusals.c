@@ -13,7 +13,7 @@
 
 static void test_nothing_without_a_ring(void **state)
 {
-	struct refusal_view views[2];
+	static struct refusal_view views[2];
 
 	(void)state;
 	refusals_add(&(struct refusal){ .reason = "x" });
@@ -24,7 +24,7 @@ static void test_nothing_without_a_ring(void **state)
 
 static void test_the_latest_first(void **state)
 {
-	struct refusal_view views[4];
+	static struct refusal_view views[4];
 
 	(void)state;
 	refusals_add(&(struct refusal){ .what = REFUSED_TLS, .reason = "first" });
