@@ -85,8 +85,6 @@ fiber_fn struct err imap_command(struct imap *imap, enum imap_step step, const c
 /* The same in parts: the tag; anything, line ends included; the wait for the answer. What was sent
  * is overwritten in libetpan's buffer. */
 fiber_fn struct err imap_begin(struct imap *imap);
-/* The tag alone, of one command more whose answer comes after those that are still to come. */
-fiber_fn struct err imap_tag(struct imap *imap);
 fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n);
 fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step);
 /* As imap_finish, where a server may tell a failure by a challenge before its NO: that gets
@@ -99,9 +97,6 @@ fiber_fn struct err imap_challenge(struct imap *imap, enum imap_step step, const
 /* A command whose FETCH answers go to consumer. text_max as in imap_stream_expect. */
 fiber_fn struct err imap_fetch_into(
 	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max, const char *command);
-/* Its second half: the answer to a command that was sent. */
-fiber_fn struct err imap_take_answer(
-	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max);
 /* The greeting, then capabilities when it named none. */
 fiber_fn struct err imap_greet(struct imap *imap);
 /* Asks for the capabilities unless the last answer named them. */

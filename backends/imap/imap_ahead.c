@@ -3,31 +3,36 @@
 #include <stdlib.h>
 
 #include "backends/imap/imap.h"
+#include "backends/imap/imap_set.h"
 
-/* What headers are taken to be, since no listing tells. */
+/* What headers are taken to be, since no listing tells; and how far any message may be off. */
 #define HEADER_OCTETS 4096
+#define SLACK_OCTETS  65536
 
-struct ask {
+/* A message chosen; there once its body is. */
+struct kept {
 	uint32_t uid;
-	enum fetch_part part;
-	int tag;
-	uint64_t octets;
+	bool there;
+	uint64_t octets; /* reserved for it */
+	struct buffer body;
 };
 
 struct imap_ahead {
-	struct ask asks[AHEAD_MAX + 1]; /* a ring; the client's own and those ahead of it */
+	struct kept kept[AHEAD_MAX]; /* in the order in which they will be asked for */
 	size_t first, n;
-	uint64_t octets; /* of all of them */
-	size_t last;     /* the message that was asked for last: index into the listing */
-	int step;        /* from one to the next: 1, -1; 0: there is no order in it */
+	uint64_t octets;        /* reserved for those */
+	struct buffer incoming; /* the body that comes at the moment */
+	bool too_long;          /* it is dropped */
+	struct buffer given;    /* what was taken last */
+	size_t last; /* the message asked for last: index into the listing; SIZE_MAX: none */
+	int step;    /* from one to the next: 1, -1; 0: there is no order in it */
 	enum fetch_part part;
-	size_t window; /* how many to be ahead */
+	size_t window; /* how many to fetch along */
+	bool stopped;
 };
 
-static struct ask *ask_at(struct imap_ahead *ahead, size_t i)
-{
-	return &ahead->asks[(ahead->first + i) % (AHEAD_MAX + 1)];
-}
+/* Reserved in all sessions. */
+static uint64_t all_octets;
 
 static struct imap_ahead *ahead_of(struct imap *imap)
 {
@@ -38,14 +43,35 @@ static struct imap_ahead *ahead_of(struct imap *imap)
 	return imap->ahead;
 }
 
-bool imap_ahead_pending(const struct imap *imap)
+static void release(struct imap_ahead *ahead, struct kept *kept)
 {
-	return imap->ahead && imap->ahead->n > 0;
+	buffer_done(&kept->body);
+	ahead->octets -= kept->octets;
+	all_octets -= kept->octets;
+	*kept = (struct kept){ 0 };
+}
+
+static void drop_all(struct imap_ahead *ahead)
+{
+	for (size_t i = 0; i < ahead->n; i++)
+		release(ahead, &ahead->kept[i]);
+	ahead->first = ahead->n = 0;
 }
 
 void imap_ahead_free(struct imap *imap)
 {
+	if (!imap->ahead)
+		return;
+	drop_all(imap->ahead);
+	buffer_done(&imap->ahead->incoming);
+	buffer_done(&imap->ahead->given);
 	free(steal(imap->ahead));
+}
+
+void imap_ahead_stop(struct imap *imap)
+{
+	drop_all(imap->ahead);
+	imap->ahead->stopped = true;
 }
 
 /* The listing goes by folder and UID. SIZE_MAX: the message is not in it. */
@@ -68,156 +94,127 @@ static size_t index_of(const struct imap *imap, const struct backend_message *me
 	return SIZE_MAX;
 }
 
-/* Takes note of what is asked for now, and how far it makes sense to be ahead. */
+/* Takes note of what is asked for now, and how far it makes sense to be ahead of it. */
 static void follow(struct imap_ahead *ahead, size_t index, enum fetch_part part)
 {
 	int step = 0;
 
 	if (index != SIZE_MAX && ahead->last != SIZE_MAX && part == ahead->part)
 		step = index == ahead->last + 1 ? 1 : index + 1 == ahead->last ? -1 : 0;
-	if (step == 0)
-		ahead->window = 0;
-	else if (ahead->window == 0 || step != ahead->step)
-		ahead->window = 2;
-	else if (ahead->window < AHEAD_MAX)
-		ahead->window *= 2;
+	if (step == 0 || step != ahead->step)
+		ahead->window = step ? 2 : 0;
+	if (step != ahead->step || part != ahead->part)
+		drop_all(ahead);
 	ahead->step = step;
 	ahead->part = part;
 	ahead->last = index;
 }
 
-static uint64_t octets_of(const struct backend_message *message, enum fetch_part part)
-{
-	return part == FETCH_ALL || message->size < HEADER_OCTETS ? message->size : HEADER_OCTETS;
-}
-
-fiber_fn static struct err send_ask(
-	struct imap *imap, const struct backend_message *message, enum fetch_part part)
-{
-	struct imap_ahead *ahead = imap->ahead;
-	struct ask *ask = ask_at(ahead, ahead->n);
-	char command[64];
-	int n = snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[%s]\r\n", message->uid,
-		part == FETCH_ALL ? "" : "HEADER");
-	struct err e = imap_tag(imap);
-
-	if (!failed(e))
-		e = imap_send(imap, command, (size_t)n);
-	if (failed(e))
-		return e;
-	*ask = (struct ask){ .uid = message->uid,
-		.part = part,
-		.tag = imap->session->imap_tag,
-		.octets = octets_of(message, part) };
-	ahead->octets += ask->octets;
-	ahead->n++;
-	return ok();
-}
-
-static struct ask pop(struct imap_ahead *ahead)
-{
-	struct ask ask = *ask_at(ahead, 0);
-
-	ahead->first = (ahead->first + 1) % (AHEAD_MAX + 1);
-	ahead->n--;
-	ahead->octets -= ask.octets;
-	return ask;
-}
-
-fiber_fn struct err imap_ahead_answer(struct imap *imap, struct imap_consumer *consumer)
-{
-	struct ask ask = pop(imap->ahead);
-	int newest = imap->session->imap_tag;
-	struct err e;
-
-	imap->session->imap_tag = ask.tag;
-	e = imap_take_answer(imap, consumer, IMAP_TEXT_MAX);
-	imap->session->imap_tag = newest;
-	return e;
-}
-
-fiber_fn static bool drop_piece(struct imap_consumer *consumer, const char *data, size_t n)
-{
-	(void)consumer;
-	(void)data;
-	(void)n;
-	return true;
-}
-
-static void drop_attributes(struct imap_consumer *consumer, const struct mailimap_msg_att *att)
-{
-	(void)consumer;
-	(void)att;
-}
-
-/* Reads and drops answers until at most `left` are to come. What the server says of a message that
- * nobody wants any more does not matter, as long as the connection lives. */
-fiber_fn static struct err drop_to(struct imap *imap, size_t left)
-{
-	struct imap_consumer nobody = {
-		.body = drop_piece, .bodies = IMAP_BODIES_ONE, .attributes = drop_attributes
-	};
-
-	while (imap->ahead->n > left) {
-		struct err e = imap_ahead_answer(imap, &nobody);
-
-		if (!imap_alive(imap))
-			return e;
-	}
-	return ok();
-}
-
-fiber_fn struct err imap_ahead_drain(struct imap *imap)
-{
-	return imap_ahead_pending(imap) ? drop_to(imap, 0) : ok();
-}
-
-/* How many answers come before that of the message; all of them when it is not on its way. */
-static size_t answers_before(struct imap_ahead *ahead, uint32_t uid, enum fetch_part part)
-{
-	size_t i = 0;
-
-	while (i < ahead->n && !(ask_at(ahead, i)->uid == uid && ask_at(ahead, i)->part == part))
-		i++;
-	return i;
-}
-
-/* Sends for those behind the one asked for, as far as the window and the limit of octets go. */
-fiber_fn static struct err send_ahead(struct imap *imap, size_t index)
-{
-	struct imap_ahead *ahead = imap->ahead;
-	const struct backend_message *here = &imap->messages[index];
-
-	while (ahead->n <= ahead->window && ahead->n <= AHEAD_MAX) {
-		size_t next = ahead->step > 0 ? index + ahead->n : index - ahead->n;
-		const struct backend_message *message = &imap->messages[next];
-		struct err e;
-
-		/* Below 0 it wraps. */
-		if (next >= imap->n_messages || message->folder != here->folder ||
-			octets_of(message, ahead->part) >
-				imap->settings->read_ahead - ahead->octets)
-			break;
-		if (failed(e = send_ask(imap, message, ahead->part)))
-			return e;
-	}
-	return ok();
-}
-
-fiber_fn struct err imap_ahead_ask(
+const struct buffer *imap_ahead_take(
 	struct imap *imap, const struct backend_message *message, enum fetch_part part)
 {
 	struct imap_ahead *ahead = ahead_of(imap);
-	size_t index = index_of(imap, message);
-	size_t before = answers_before(ahead, message->uid, part);
-	struct err e;
+	bool there = false;
 
-	follow(ahead, index, part);
-	if (failed(e = drop_to(imap, ahead->n - before)))
-		return e;
-	if (ahead->n == 0 && failed(e = send_ask(imap, message, part)))
-		return e;
-	if (ahead->window == 0 || ahead->octets > imap->settings->read_ahead)
-		return ok();
-	return send_ahead(imap, index);
+	buffer_done(&ahead->given);
+	follow(ahead, index_of(imap, message), part);
+	if (ahead->first < ahead->n && ahead->kept[ahead->first].uid == message->uid) {
+		struct kept *kept = &ahead->kept[ahead->first++];
+
+		there = kept->there;
+		ahead->given = kept->body;
+		kept->body = (struct buffer){ 0 };
+		release(ahead, kept);
+	}
+	if (!there)
+		drop_all(ahead);
+	return there ? &ahead->given : NULL;
+}
+
+static uint64_t octets_of(const struct backend_message *message, enum fetch_part part)
+{
+	return part == FETCH_ALL ? message->size : HEADER_OCTETS;
+}
+
+static bool has_room(const struct imap *imap, uint64_t octets)
+{
+	uint64_t left = imap->settings->read_ahead - imap->ahead->octets;
+
+	return octets <= left && octets <= AHEAD_OCTETS_MAX - all_octets;
+}
+
+/* Chooses those that come after the last one asked for. */
+static void choose(struct imap *imap)
+{
+	struct imap_ahead *ahead = imap->ahead;
+	size_t at = ahead->last;
+
+	while (ahead->n < ahead->window) {
+		const struct backend_message *message;
+		uint64_t octets;
+
+		at += (size_t)ahead->step; /* below 0 it wraps */
+		if (at >= imap->n_messages)
+			break;
+		message = &imap->messages[at];
+		octets = octets_of(message, ahead->part);
+		if (message->folder != imap->messages[ahead->last].folder ||
+			!has_room(imap, octets))
+			break;
+		ahead->kept[ahead->n++] = (struct kept){ .uid = message->uid, .octets = octets };
+		ahead->octets += octets;
+		all_octets += octets;
+	}
+	if (ahead->window < AHEAD_MAX)
+		ahead->window *= 2;
+}
+
+size_t imap_ahead_choose(struct imap *imap, struct buffer *ret)
+{
+	struct imap_ahead *ahead = imap->ahead;
+	uint32_t uids[AHEAD_MAX + 1];
+	size_t n, own;
+
+	if (!ahead->stopped && ahead->window > 0)
+		choose(imap);
+	n = ahead->n + 1;
+	if (n == 1)
+		return 1;
+	own = ahead->step > 0 ? 0 : n - 1;
+	uids[own] = imap->messages[ahead->last].uid;
+	for (size_t i = 0; i < ahead->n; i++)
+		uids[ahead->step > 0 ? i + 1 : n - 2 - i] = ahead->kept[i].uid;
+	if (imap_set(ret, uids, n) == n)
+		return n;
+	/* Gaps everywhere: too long for a line. */
+	drop_all(ahead);
+	return 1;
+}
+
+void imap_ahead_piece(struct imap *imap, const char *data, size_t n)
+{
+	struct imap_ahead *ahead = imap->ahead;
+
+	ahead->too_long |=
+		buffer_used(&ahead->incoming) + n > imap->settings->read_ahead + SLACK_OCTETS;
+	if (!ahead->too_long)
+		buffer_append(&ahead->incoming, data, n);
+}
+
+void imap_ahead_end(struct imap *imap, uint32_t uid, bool found)
+{
+	struct imap_ahead *ahead = imap->ahead;
+
+	for (size_t i = 0; found && !ahead->too_long && i < ahead->n; i++) {
+		struct kept *kept = &ahead->kept[i];
+
+		if (kept->uid != uid || kept->there)
+			continue;
+		kept->body = ahead->incoming;
+		kept->there = true;
+		ahead->incoming = (struct buffer){ 0 };
+		break;
+	}
+	buffer_done(&ahead->incoming);
+	ahead->too_long = false;
 }

@@ -17,7 +17,7 @@ static struct imap *imap_new(const struct account *account)
 
 fiber_fn static void say_goodbye(struct imap *imap)
 {
-	if (!imap->session || !imap_alive(imap) || imap_ahead_pending(imap))
+	if (!imap->session || !imap_alive(imap))
 		return;
 	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
 	deadline(LOGOUT_MS);

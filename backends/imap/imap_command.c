@@ -10,16 +10,7 @@ static struct err sent(struct imap *imap, bool good)
 
 fiber_fn struct err imap_begin(struct imap *imap)
 {
-	struct err e = imap_ahead_drain(imap);
-
-	if (failed(e))
-		return e;
 	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
-	return imap_tag(imap);
-}
-
-fiber_fn struct err imap_tag(struct imap *imap)
-{
 	return sent(imap, mailimap_send_current_tag(imap->session) == MAILIMAP_NO_ERROR);
 }
 
@@ -129,15 +120,9 @@ fiber_fn struct err imap_fetch_into(
 		e = imap_send(imap, command, strlen(command));
 	if (!failed(e))
 		e = imap_send(imap, "\r\n", 2);
-	return failed(e) ? e : imap_take_answer(imap, consumer, text_max);
-}
-
-fiber_fn struct err imap_take_answer(
-	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max)
-{
-	struct err e;
-
-	imap_stream_expect(imap->stream, text_max);
+	if (failed(e))
+		return e;
+	imap->stream->text_left = text_max;
 	imap->stream->bodies_wanted = consumer->bodies;
 	imap->consumer = consumer;
 	e = imap_finish(imap, IMAP_STEP_MESSAGE);

@@ -67,53 +67,43 @@ static int ahead_new(void **state)
 	return rc;
 }
 
-/* The command that must come next; answers are for the earliest one without an answer. */
-static char tags[MESSAGES * 2][16];
-static size_t asked, answered;
-
-fiber_fn static void hear(struct peer *p, const char *command)
-{
-	peer_expect(p, command);
-	memcpy(tags[asked++ % (MESSAGES * 2)], p->tag, sizeof(p->tag));
-}
-
 fiber_fn static void give(struct peer *p, uint32_t uid, enum fetch_part part)
 {
 	const char *section = part == FETCH_ALL ? "" : "HEADER";
 	char text[OCTETS + 1];
 
 	text_of(uid, part, text);
-	peer_send(p, "* %u FETCH (UID %u BODY[%s] {%zu}\r\n%s)\r\n%s OK done\r\n", uid, uid,
-		section, strlen(text), text, tags[answered++ % (MESSAGES * 2)]);
+	peer_send(p, "* %u FETCH (UID %u BODY[%s] {%zu}\r\n%s)\r\n", uid, uid, section,
+		strlen(text), text);
 }
 
 fiber_fn static void begin(struct peer *p)
 {
-	asked = answered = 0;
 	peer_begin(p, MESSAGES);
 	peer_list(p, MESSAGES);
 }
 
-/* One after the other: two, then four are on their way; nothing is asked for twice. */
+/* Expects a FETCH of that set and answers it, in order of UID. */
+fiber_fn static void serve(
+	struct peer *p, const char *set, uint32_t from, uint32_t to, enum fetch_part part)
+{
+	char command[64];
+
+	(void)snprintf(command, sizeof(command), "UID FETCH %s BODY.PEEK[%s]", set,
+		part == FETCH_ALL ? "" : "HEADER");
+	peer_expect(p, command);
+	for (uint32_t uid = from; uid <= to; uid++)
+		give(p, uid, part);
+	peer_answer(p, "OK done");
+}
+
+/* One after the other: two more come along, then four; nothing comes twice. */
 fiber_fn static void in_order_server(struct peer *p)
 {
 	begin(p);
-	hear(p, "UID FETCH 1 BODY.PEEK[]");
-	give(p, 1, FETCH_ALL);
-	hear(p, "UID FETCH 2 BODY.PEEK[]");
-	hear(p, "UID FETCH 3 BODY.PEEK[]");
-	hear(p, "UID FETCH 4 BODY.PEEK[]");
-	give(p, 2, FETCH_ALL);
-	for (uint32_t uid = 5; uid <= 7; uid++) {
-		char command[64];
-
-		(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[]", uid);
-		hear(p, command);
-	}
-	give(p, 3, FETCH_ALL);
-	hear(p, "UID FETCH 8 BODY.PEEK[]");
-	for (uint32_t uid = 4; uid <= 8; uid++)
-		give(p, uid, FETCH_ALL);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	serve(p, "2:4", 2, 4, FETCH_ALL);
+	serve(p, "5:8", 5, 8, FETCH_ALL);
 	peer_end(p);
 }
 
@@ -128,57 +118,38 @@ static void test_messages_in_order_come_ahead(void **state)
 fiber_fn static void backwards_server(struct peer *p)
 {
 	begin(p);
-	hear(p, "UID FETCH 8 BODY.PEEK[HEADER]");
-	give(p, 8, FETCH_TOP);
-	hear(p, "UID FETCH 7 BODY.PEEK[HEADER]");
-	hear(p, "UID FETCH 6 BODY.PEEK[HEADER]");
-	hear(p, "UID FETCH 5 BODY.PEEK[HEADER]");
-	give(p, 7, FETCH_TOP);
-	for (uint32_t uid = 4; uid >= 1; uid--) {
-		char command[64];
-
-		if (uid == 1)
-			give(p, 6, FETCH_TOP);
-		(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[HEADER]", uid);
-		hear(p, command);
-	}
-	for (uint32_t uid = 5; uid >= 1; uid--)
-		give(p, uid, FETCH_TOP);
+	serve(p, "8", 8, 8, FETCH_TOP);
+	serve(p, "5:7", 5, 7, FETCH_TOP);
+	serve(p, "1:4", 1, 4, FETCH_TOP);
 	peer_end(p);
 }
 
 static void test_backwards_as_well(void **state)
 {
+	struct world *w = *state;
+
+	w->tenant.imap.read_ahead = 4 * 4096;
 	for (size_t i = MESSAGES; i-- > 0;)
 		wish(i, FETCH_TOP, ERR_OK);
-	world_run(*state, backwards_server, act_wishes);
+	world_run(w, backwards_server, act_wishes);
 }
 
 /* Sizes that add up to the limit are the limit. */
 fiber_fn static void limited_server(struct peer *p)
 {
 	begin(p);
-	hear(p, "UID FETCH 1 BODY.PEEK[]");
-	give(p, 1, FETCH_ALL);
-	for (uint32_t uid = 2; uid <= 4; uid++) {
-		char command[64];
-
-		(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[]", uid);
-		if (uid == 2)
-			hear(p, command);
-		(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[]", uid + 1);
-		hear(p, command);
-		give(p, uid, FETCH_ALL);
-	}
-	peer_expect_end(p);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	serve(p, "2:3", 2, 3, FETCH_ALL);
+	serve(p, "4:5", 4, 5, FETCH_ALL);
+	peer_end(p);
 }
 
 static void test_octets_are_limited(void **state)
 {
 	struct world *w = *state;
 
-	w->tenant.imap.read_ahead = 2 * OCTETS + OCTETS / 2;
-	for (size_t i = 0; i < 4; i++)
+	w->tenant.imap.read_ahead = OCTETS + OCTETS / 2;
+	for (size_t i = 0; i < 5; i++)
 		wish(i, FETCH_ALL, ERR_OK);
 	world_run(w, limited_server, act_wishes);
 }
@@ -186,13 +157,9 @@ static void test_octets_are_limited(void **state)
 fiber_fn static void lonely_server(struct peer *p)
 {
 	begin(p);
-	for (uint32_t uid = 1; uid <= 3; uid++) {
-		char command[64];
-
-		(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[]", uid);
-		hear(p, command);
-		give(p, uid, FETCH_ALL);
-	}
+	serve(p, "1", 1, 1, FETCH_ALL);
+	serve(p, "2", 2, 2, FETCH_ALL);
+	serve(p, "3", 3, 3, FETCH_ALL);
 	peer_end(p);
 }
 
@@ -206,19 +173,14 @@ static void test_it_can_be_turned_off(void **state)
 	world_run(w, lonely_server, act_wishes);
 }
 
-/* The client goes elsewhere: what nobody came for is dropped before the next command. */
+/* The client goes elsewhere: what came along is of no use, and is fetched when it is wanted. */
 fiber_fn static void elsewhere_server(struct peer *p)
 {
 	begin(p);
-	hear(p, "UID FETCH 1 BODY.PEEK[]");
-	give(p, 1, FETCH_ALL);
-	hear(p, "UID FETCH 2 BODY.PEEK[]");
-	hear(p, "UID FETCH 3 BODY.PEEK[]");
-	hear(p, "UID FETCH 4 BODY.PEEK[]");
-	for (uint32_t uid = 2; uid <= 4; uid++)
-		give(p, uid, FETCH_ALL);
-	hear(p, "UID FETCH 7 BODY.PEEK[HEADER]");
-	give(p, 7, FETCH_TOP);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	serve(p, "2:4", 2, 4, FETCH_ALL);
+	serve(p, "7", 7, 7, FETCH_TOP);
+	serve(p, "3", 3, 3, FETCH_ALL);
 	peer_end(p);
 }
 
@@ -227,113 +189,155 @@ static void test_client_that_goes_elsewhere(void **state)
 	wish(0, FETCH_ALL, ERR_OK);
 	wish(1, FETCH_ALL, ERR_OK);
 	wish(6, FETCH_TOP, ERR_OK);
+	wish(2, FETCH_ALL, ERR_OK);
 	world_run(*state, elsewhere_server, act_wishes);
 }
 
-/* What the server says of a message ahead is told when the client asks for that one. */
-fiber_fn static void refusing_server(struct peer *p)
+/* What is missing of a run is asked for in its turn, and told then. */
+fiber_fn static void gappy_server(struct peer *p)
 {
 	begin(p);
-	hear(p, "UID FETCH 1 BODY.PEEK[]");
-	give(p, 1, FETCH_ALL);
-	hear(p, "UID FETCH 2 BODY.PEEK[]");
-	hear(p, "UID FETCH 3 BODY.PEEK[]");
-	hear(p, "UID FETCH 4 BODY.PEEK[]");
+	serve(p, "1", 1, 1, FETCH_ALL);
+	peer_expect(p, "UID FETCH 2:4 BODY.PEEK[]");
+	give(p, 4, FETCH_ALL);
 	give(p, 2, FETCH_ALL);
-	peer_send(p, "%s OK nothing there\r\n", tags[answered++]);
-	for (uint32_t uid = 5; uid <= 7; uid++) {
-		char command[64];
-
-		(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[]", uid);
-		hear(p, command);
-	}
-	peer_send(p, "%s NO [SERVERBUG] not now\r\n", tags[answered++]);
-	hear(p, "UID FETCH 8 BODY.PEEK[]");
-	give(p, 5, FETCH_ALL);
-	peer_expect_end(p);
-}
-
-static void test_trouble_is_told_in_its_turn(void **state)
-{
-	wish(0, FETCH_ALL, ERR_OK);
-	wish(1, FETCH_ALL, ERR_OK);
-	wish(2, FETCH_ALL, ERR_GONE);
-	wish(3, FETCH_ALL, ERR_TEMP);
-	wish(4, FETCH_ALL, ERR_OK);
-	world_run(*state, refusing_server, act_wishes);
-}
-
-fiber_fn static void dying_server(struct peer *p)
-{
-	begin(p);
-	hear(p, "UID FETCH 1 BODY.PEEK[]");
-	give(p, 1, FETCH_ALL);
-	hear(p, "UID FETCH 2 BODY.PEEK[]");
-	hear(p, "UID FETCH 3 BODY.PEEK[]");
-	give(p, 2, FETCH_ALL);
-	peer_close(p);
-}
-
-static void test_server_that_dies_with_answers_to_come(void **state)
-{
-	wish(0, FETCH_ALL, ERR_OK);
-	wish(1, FETCH_ALL, ERR_OK);
-	wish(2, FETCH_ALL, ERR_TEMP);
-	wish(0, FETCH_ALL, ERR_TEMP);
-	world_run(*state, dying_server, act_wishes);
-}
-
-/* QUIT's commands come when all answers are in. */
-fiber_fn static void quitting_server(struct peer *p)
-{
-	begin(p);
-	hear(p, "UID FETCH 1 BODY.PEEK[]");
-	give(p, 1, FETCH_ALL);
-	hear(p, "UID FETCH 2 BODY.PEEK[]");
-	hear(p, "UID FETCH 3 BODY.PEEK[]");
-	hear(p, "UID FETCH 4 BODY.PEEK[]");
-	for (uint32_t uid = 2; uid <= 4; uid++)
-		give(p, uid, FETCH_ALL);
-	peer_expect(p, "UID STORE 1:2 +FLAGS.SILENT (\\Seen)");
+	peer_answer(p, "NO [SERVERBUG] the third one is broken");
+	peer_expect(p, "UID FETCH 3:7 BODY.PEEK[]");
+	peer_answer(p, "OK nothing there");
+	peer_expect(p, "UID FETCH 3 BODY.PEEK[]");
+	peer_answer(p, "OK nothing there");
+	peer_expect(p, "UID FETCH 4 BODY.PEEK[]");
+	give(p, 4, FETCH_ALL);
 	peer_answer(p, "OK done");
 	peer_end(p);
 }
 
-fiber_fn static void act_quit(struct world *w)
-{
-	static const size_t seen[] = { 0, 1 };
-	struct backend_update update = { .seen = seen, .n_seen = 2 };
-
-	world_open(w);
-	world_list(w);
-	for (size_t i = 0; i < n_wishes; i++)
-		fulfil(w, &wishes[i]);
-	w->e = w->backend->ops->update(w->backend, &update, NULL);
-	world_close(w);
-}
-
-static void test_update_waits_for_its_turn(void **state)
+static void test_what_is_missing_is_told_in_its_turn(void **state)
 {
 	wish(0, FETCH_ALL, ERR_OK);
 	wish(1, FETCH_ALL, ERR_OK);
-	world_run(*state, quitting_server, act_quit);
+	wish(2, FETCH_ALL, ERR_GONE);
+	wish(3, FETCH_ALL, ERR_OK);
+	world_run(*state, gappy_server, act_wishes);
+}
+
+/* A server that tells the UID behind the body, or quotes it: whose the body is shows at its end. */
+fiber_fn static void late_server(struct peer *p)
+{
+	char text[OCTETS + 1];
+
+	begin(p);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	peer_expect(p, "UID FETCH 2:4 BODY.PEEK[]");
+	for (uint32_t uid = 2; uid <= 4; uid++) {
+		text_of(uid, FETCH_ALL, text);
+		peer_send(p, "* %u FETCH (BODY[] {%u}\r\n%s UID %u)\r\n", uid, OCTETS, text, uid);
+	}
+	peer_answer(p, "OK done");
+	serve(p, "2", 2, 2, FETCH_ALL);
+	serve(p, "3", 3, 3, FETCH_ALL);
+	peer_end(p);
+}
+
+static void test_uid_behind_the_body(void **state)
+{
+	wish(0, FETCH_ALL, ERR_OK);
+	wish(1, FETCH_ALL, ERR_OK);
+	wish(2, FETCH_ALL, ERR_OK);
+	world_run(*state, late_server, act_wishes);
+}
+
+/* Bodies of messages that nobody asked for, and one twice, are not handed to anyone. */
+fiber_fn static void generous_server(struct peer *p)
+{
+	begin(p);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	peer_expect(p, "UID FETCH 2:4 BODY.PEEK[]");
+	give(p, 2, FETCH_ALL);
+	give(p, 3, FETCH_ALL);
+	peer_send(p, "* 3 FETCH (UID 3 BODY[] {5}\r\nforge)\r\n");
+	give(p, 8, FETCH_ALL);
+	give(p, 4, FETCH_ALL);
+	peer_answer(p, "OK done");
+	peer_end(p);
+}
+
+static void test_bodies_nobody_asked_for(void **state)
+{
+	for (size_t i = 0; i < 4; i++)
+		wish(i, FETCH_ALL, ERR_OK);
+	world_run(*state, generous_server, act_wishes);
+}
+
+fiber_fn static void repeating_server(struct peer *p)
+{
+	begin(p);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	peer_expect(p, "UID FETCH 2:4 BODY.PEEK[]");
+	give(p, 2, FETCH_ALL);
+	give(p, 2, FETCH_ALL);
+	peer_expect_end(p);
+}
+
+fiber_fn static void act_repeat(struct world *w)
+{
+	struct collector collector;
+
+	world_open(w);
+	world_list(w);
+	fulfil(w, &wishes[0]);
+	collector_init(&collector);
+	w->e = w->backend->ops->fetch(
+		w->backend, &w->listing.messages[1], FETCH_ALL, 0, &collector.sink);
+	buffer_done(&collector.got);
+	world_close(w);
+}
+
+static void test_own_body_twice(void **state)
+{
+	struct world *w = *state;
+
+	wish(0, FETCH_ALL, ERR_OK);
+	world_run(w, repeating_server, act_repeat);
+	assert_error(w, ERR_TEMP, "a body nobody asked for");
+}
+
+/* A server that dies: what came before is there, the rest is an error. */
+fiber_fn static void dying_server(struct peer *p)
+{
+	begin(p);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	serve(p, "2:4", 2, 4, FETCH_ALL);
+	peer_close(p);
+}
+
+static void test_server_that_dies_behind_a_run(void **state)
+{
+	wish(0, FETCH_ALL, ERR_OK);
+	wish(1, FETCH_ALL, ERR_OK);
+	wish(2, FETCH_ALL, ERR_OK);
+	wish(3, FETCH_ALL, ERR_OK);
+	wish(4, FETCH_ALL, ERR_TEMP);
+	world_run(*state, dying_server, act_wishes);
 }
 
 /* Answers whatever is asked, until the end. */
 fiber_fn static void patient_server(struct peer *p)
 {
-	unsigned uid;
-
 	begin(p);
-	while (p->stream) {
+	for (;;) {
+		unsigned from, to;
+		int n;
+
 		peer_command(p);
-		if (!p->stream || sscanf(p->command, "UID FETCH %u", &uid) != 1)
+		if (!p->stream || (n = sscanf(p->command, "UID FETCH %u:%u", &from, &to)) < 1)
 			break;
-		memcpy(tags[answered % (MESSAGES * 2)], p->tag, sizeof(p->tag));
-		give(p, uid, strstr(p->command, "HEADER") ? FETCH_TOP : FETCH_ALL);
+		for (unsigned uid = from; uid <= (n == 2 ? to : from); uid++)
+			give(p, uid, strstr(p->command, "HEADER") ? FETCH_TOP : FETCH_ALL);
+		peer_answer(p, "OK done");
 	}
-	free(steal(p->failure)); /* the end may come without a LOGOUT */
-	peer_close(p);
+	peer_send(p, "* BYE\r\n");
+	peer_answer(p, "OK done");
 }
 
 /* Clients that run along and jump about get what they asked for. */
@@ -358,23 +362,22 @@ static void test_any_order(void **state)
 	world_run(*state, patient_server, act_wishes);
 }
 
+#define AHEAD_TEST(test) cmocka_unit_test_setup_teardown(test, ahead_new, world_free)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			test_messages_in_order_come_ahead, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(test_backwards_as_well, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(test_octets_are_limited, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(test_it_can_be_turned_off, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(
-			test_client_that_goes_elsewhere, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(
-			test_trouble_is_told_in_its_turn, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(
-			test_server_that_dies_with_answers_to_come, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(
-			test_update_waits_for_its_turn, ahead_new, world_free),
-		cmocka_unit_test_setup_teardown(test_any_order, ahead_new, world_free),
+		AHEAD_TEST(test_messages_in_order_come_ahead),
+		AHEAD_TEST(test_backwards_as_well),
+		AHEAD_TEST(test_octets_are_limited),
+		AHEAD_TEST(test_it_can_be_turned_off),
+		AHEAD_TEST(test_client_that_goes_elsewhere),
+		AHEAD_TEST(test_what_is_missing_is_told_in_its_turn),
+		AHEAD_TEST(test_uid_behind_the_body),
+		AHEAD_TEST(test_bodies_nobody_asked_for),
+		AHEAD_TEST(test_own_body_twice),
+		AHEAD_TEST(test_server_that_dies_behind_a_run),
+		AHEAD_TEST(test_any_order),
 	};
 
 	return cmocka_run_group_tests_name("imap_ahead", tests, runtime_setup, runtime_teardown);
