@@ -243,6 +243,7 @@ static bool start(struct master *m)
 	if (failed(e)) {
 		config_notes_print(&notes);
 		(void)fprintf(stderr, "popgate: %s\n", e.detail);
+		generation_close(&m->generation, NULL);
 		return false;
 	}
 	adopt(m, &m->generation);

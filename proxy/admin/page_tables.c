@@ -270,6 +270,10 @@ static void server_state(const struct page *page, const struct server_view *serv
 		html_raw(out, "<td class=\"bad\">avoided, ");
 		html_span(out, age(page, 2 * page->now - server->avoided_until));
 		html_raw(out, " more</td>");
+	} else if (server->fail_at > server->connected_at) {
+		html_raw(out, "<td class=\"wait\">failed ");
+		html_moment(out, server->fail_at, page->now);
+		html_raw(out, "</td>");
 	} else if (server->connected_at) {
 		state_cell(out, "good", "reachable");
 	} else {

@@ -1,8 +1,9 @@
 /*
  * memory - what somebody remembers of a listing, and the time and place in which it is made.
  *
- * readdir, the clock and fstatfs are wrapped at link time: to see whether a folder is read, to let
- * time pass, and to be on a file server.
+ * readdir, fstat, fstatfs and the clock are wrapped at link time: to see whether a folder is read,
+ * to have a clock that ticks as slowly as any kernel's, to be on a file server, and to let time
+ * pass.
  */
 #ifndef POPGATE_TESTS_MAILDIR_MEMORY_H
 #define POPGATE_TESTS_MAILDIR_MEMORY_H
@@ -11,7 +12,8 @@
 
 #include "world.h"
 
-#define TICK_MS 20 /* what the backend takes for the coarsest, twice */
+/* By which directories are stamped, as the backend sees them. */
+#define TICK_MS 10
 
 extern unsigned reads;   /* directories read to their end */
 extern int64_t later_ms; /* how much later it is for the backend than it is */
