@@ -240,7 +240,7 @@ static const char *advice(int error)
 
 static void show_bound(struct listen_socket *s)
 {
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = { 0 };
 	socklen_t length = sizeof(bound);
 
 	if (getsockname(s->fd, (struct sockaddr *)&bound, &length) == 0)
