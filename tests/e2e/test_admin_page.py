@@ -160,7 +160,7 @@ def test_buttons_are_there_where_they_work(served):
     with served.session() as client:
         assert "<form" not in served.admin.ask("/").text
         page = served.admin.ask("/", local=True).text
-        action = re.search(r'<form method="post" action="([^"]+)"><button>Close', page)[1]
+        action = re.search(r'<form method="post" action="([^"]+)"><button[^>]*>Close', page)[1]
         answer = served.admin.ask(action, "POST", local=True, Accept="text/html")
         assert answer.status == 303
         assert "administrator" in client.reply()

@@ -75,9 +75,9 @@ def test_the_configuration_is_one(folder, directory, certificate):
     """With files of this machine where the pod has its own."""
     text = (folder / "popgate.yaml").read_text()
     for mounted, here in {
-        "/etc/popgate/tls/tls.crt": certificate.as_config()["certificate"],
-        "/etc/popgate/tls/tls.key": certificate.as_config()["key"],
-        "/etc/popgate/tenants": str(folder / "tenants"),
+        "/etc/popgate-tls/tls.crt": certificate.as_config()["certificate"],
+        "/etc/popgate-tls/tls.key": certificate.as_config()["key"],
+        "/etc/popgate-tenants": str(folder / "tenants"),
     }.items():
         assert mounted in text
         text = text.replace(mounted, here)
