@@ -327,7 +327,6 @@ const struct key config_keys[] = {
 	{ "imap.send_client_address", KEY_BOOL, IN_TENANT(imap.send_client_address), "false",
 		.help = "Tell the server the client's address (IMAP ID x-originating-ip)." },
 	{ "imap.read_ahead", KEY_SIZE, IN_TENANT(imap.read_ahead), "4M", 0, 1 << 30,
-		.flags = KEY_NOT_YET,
 		.help = "Octets fetched ahead of a client that reads message after message; 0: off." },
 	{ "imap.oauth2", KEY_SECTION, SCOPE_TENANT, .flags = KEY_NOT_YET,
 		.help = "Present: XOAUTH2 or OAUTHBEARER to the server, passwords stay here." },

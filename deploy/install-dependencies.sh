@@ -21,8 +21,8 @@ imap=(dovecot-imapd)
 bench=(dovecot-pop3d nginx-light libnginx-mod-mail)
 # shellcheck disable=SC2034
 test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-ctags shellcheck
-	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git systemd
-	python3-jwt python3-cryptography
+	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git systemd haproxy
+	python3-jwt python3-cryptography python3-prometheus-client chromium
 	krb5-kdc krb5-admin-server krb5-user python3-gssapi dovecot-gssapi gss-ntlmssp
 	postgresql "${demo[@]}" "${imap[@]}")
 

@@ -27,17 +27,19 @@ static bool is_any_v6(const struct listen_address *address)
 
 static const char *show_address(const struct sockaddr_storage *address, char text[LISTEN_TEXT_MAX])
 {
-	const struct sockaddr_in *v4 = (const void *)address;
-	const struct sockaddr_in6 *v6 = (const void *)address;
-	char host[INET6_ADDRSTRLEN];
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+	char host[INET6_ADDRSTRLEN] = "";
 
+	memcpy(&v6, address, sizeof(v6));
+	memcpy(&v4, address, sizeof(v4));
 	if (address->ss_family == AF_INET6)
 		(void)snprintf(text, LISTEN_TEXT_MAX, "[%s]:%u",
-			inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host)),
-			ntohs(v6->sin6_port));
+			inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof(host)),
+			ntohs(v6.sin6_port));
 	else
 		(void)snprintf(text, LISTEN_TEXT_MAX, "%s:%u",
-			inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host)), ntohs(v4->sin_port));
+			inet_ntop(AF_INET, &v4.sin_addr, host, sizeof(host)), ntohs(v4.sin_port));
 	return text;
 }
 
@@ -240,7 +242,7 @@ static const char *advice(int error)
 
 static void show_bound(struct listen_socket *s)
 {
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = { 0 };
 	socklen_t length = sizeof(bound);
 
 	if (getsockname(s->fd, (struct sockaddr *)&bound, &length) == 0)

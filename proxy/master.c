@@ -152,7 +152,7 @@ static int open_signals(void)
 static const char *status(const struct master *m, char text[STATUS_MAX])
 {
 	(void)snprintf(text, STATUS_MAX, "%s, %u workers, %zu sessions%s",
-		m->draining ? "draining" : "serving", crew_accepting(&m->crew),
+		m->stopping ? "stopping" : "serving", crew_accepting(&m->crew),
 		session_table_count(),
 		m->reload_refused ? "; the latest reload was refused, the log says why" : "");
 	return text;
@@ -243,6 +243,7 @@ static bool start(struct master *m)
 	if (failed(e)) {
 		config_notes_print(&notes);
 		(void)fprintf(stderr, "popgate: %s\n", e.detail);
+		generation_close(&m->generation, NULL);
 		return false;
 	}
 	adopt(m, &m->generation);

@@ -50,6 +50,7 @@ e2e() {
 	n=$(nproc)
 	n=$((n < 2 ? 2 : n > 4 ? 4 : n))
 	part "OpenID provider" tests/e2e/oidc/install.sh
+	part "Kubernetes types" tests/deploy/kubernetes/install.sh
 	part end-to-end /usr/bin/python3 -m pytest -p no:cacheprovider -q -n "$n" --dist loadgroup \
 		tests/e2e "$@"
 }

@@ -11,6 +11,7 @@
 #include <libetpan/libetpan.h>
 
 #include "backends/backend.h"
+#include "backends/imap/imap_ahead.h"
 #include "backends/imap/imap_stream.h"
 
 enum imap_capability {
@@ -66,6 +67,8 @@ struct imap {
 	uint32_t uidvalidity, uidnext, exists;  /* of it, at its SELECT */
 	uint64_t highestmodseq;                 /* the same; 0: it keeps no mod-sequences */
 	const struct backend_message *messages; /* the listing; NULL before */
+	size_t n_messages;
+	struct imap_ahead *ahead; /* NULL: no message was fetched yet */
 };
 
 /* Whether the connection is still good. */

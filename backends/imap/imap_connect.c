@@ -141,6 +141,7 @@ static void attach(struct imap *imap, struct stream *stream, const char *server)
 
 void imap_drop(struct imap *imap)
 {
+	imap_ahead_free(imap);
 	if (imap->stream)
 		imap_stream_fail(imap->stream, err_make(ERR_TEMP, "the connection is closed"));
 	if (imap->session) {

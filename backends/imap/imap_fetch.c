@@ -10,9 +10,11 @@
 
 struct delivery {
 	struct imap_consumer consumer; /* first */
+	struct imap *imap;
 	struct sink *out;
 	uint32_t uid;
 	uint64_t octets;  /* delivered */
+	uint64_t told;    /* how many there are, where the server told */
 	char tail[4];     /* the last of them */
 	bool complete;    /* the answer for uid ended with a body in it */
 	bool nil;         /* and the body was NIL */
@@ -35,19 +37,20 @@ fiber_fn static bool on_piece(struct imap_consumer *consumer, const char *data, 
 	d->wrong |= d->complete;
 	if (failed(d->error) || d->wrong)
 		return false;
+	d->told = d->imap->stream->body_octets;
 	d->octets += n;
 	remember_tail(d, data, n);
 	d->error = d->out->write(d->out, data, n);
 	return !failed(d->error);
 }
 
-/* The body that the answer was about, and the UID it was for. */
-static void on_delivered(struct imap_consumer *consumer, const struct mailimap_msg_att *att)
+/* The body that an answer is about, NULL: none, and the UID that it is for. */
+static uint32_t body_of(
+	const struct mailimap_msg_att *att, const struct mailimap_msg_att_body_section **ret)
 {
-	struct delivery *d = (struct delivery *)consumer;
-	const struct mailimap_msg_att_body_section *body = NULL;
 	uint32_t uid = 0;
 
+	*ret = NULL;
 	for (clistiter *i = clist_begin(att->att_list); i; i = clist_next(i)) {
 		const struct mailimap_msg_att_item *item = clist_content(i);
 		const struct mailimap_msg_att_static *fixed = item->att_data.att_static;
@@ -57,8 +60,17 @@ static void on_delivered(struct imap_consumer *consumer, const struct mailimap_m
 		if (fixed->att_type == MAILIMAP_MSG_ATT_UID)
 			uid = fixed->att_data.att_uid;
 		else if (fixed->att_type == MAILIMAP_MSG_ATT_BODY_SECTION)
-			body = fixed->att_data.att_body_section;
+			*ret = fixed->att_data.att_body_section;
 	}
+	return uid;
+}
+
+static void on_delivered(struct imap_consumer *consumer, const struct mailimap_msg_att *att)
+{
+	struct delivery *d = (struct delivery *)consumer;
+	const struct mailimap_msg_att_body_section *body;
+	uint32_t uid = body_of(att, &body);
+
 	if (!body)
 		return;
 	d->wrong |= uid != d->uid || d->complete;
@@ -73,21 +85,19 @@ static struct err give_up(struct imap *imap, struct err e)
 	return e;
 }
 
-/* Fetches one section of the message into the sink. ok means that all of it was written. */
-fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const char *section)
+static void expect(struct delivery *d)
 {
-	const struct imap_stream *s = imap->stream;
-	char command[96];
-	struct err e;
-
 	d->consumer = (struct imap_consumer){
 		.body = on_piece, .bodies = IMAP_BODIES_ONE, .attributes = on_delivered
 	};
-	d->octets = 0;
+	d->octets = d->told = 0;
 	d->complete = d->nil = d->wrong = false;
 	d->error = ok();
-	(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[%s", d->uid, section);
-	e = imap_fetch_into(imap, &d->consumer, IMAP_TEXT_MAX, command);
+}
+
+/* What came of an answer; ok means that all of the section was written. */
+static struct err judge(struct imap *imap, struct delivery *d, struct err e)
+{
 	/* Then libetpan stopped in the middle of the body, and the connection is dead. */
 	if (failed(d->error))
 		return d->error;
@@ -98,10 +108,100 @@ fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const 
 		return e;
 	if (!d->complete || d->nil)
 		return err_make(ERR_GONE, "%s: UID %u is gone", imap->server, d->uid);
-	if (s->bodies > 0 && d->octets != s->body_octets)
+	if (d->told && d->told != d->octets)
 		return give_up(imap, err_make(ERR_TEMP, "%s: UID %u: a body of another length",
 					     imap->server, d->uid));
 	return ok();
+}
+
+/* Fetches a part of the body into the sink. */
+fiber_fn static struct err deliver(struct imap *imap, struct delivery *d, const char *section)
+{
+	char command[96];
+
+	expect(d);
+	(void)snprintf(command, sizeof(command), "UID FETCH %u BODY.PEEK[%s", d->uid, section);
+	return judge(imap, d, imap_fetch_into(imap, &d->consumer, IMAP_TEXT_MAX, command));
+}
+
+/* A message and those that come along with it. */
+struct run {
+	struct imap_consumer consumer; /* first */
+	struct imap *imap;
+	struct delivery *own;
+	bool astray; /* the own body, or what may be it, went elsewhere */
+};
+
+fiber_fn static bool on_run_piece(struct imap_consumer *consumer, const char *data, size_t n)
+{
+	struct run *run = (struct run *)consumer;
+
+	if (run->imap->stream->body_uid == run->own->uid)
+		return on_piece(&run->own->consumer, data, n);
+	imap_ahead_piece(run->imap, data, n);
+	return true;
+}
+
+static void on_run_attributes(struct imap_consumer *consumer, const struct mailimap_msg_att *att)
+{
+	struct run *run = (struct run *)consumer;
+	const struct mailimap_msg_att_body_section *body;
+	uint32_t uid = body_of(att, &body);
+
+	if (!body)
+		return;
+	/* The body came before its UID was told. */
+	run->astray |= uid == run->own->uid && run->imap->stream->body_uid != uid;
+	if (uid == run->own->uid || run->imap->stream->body_uid == run->own->uid)
+		on_delivered(&run->own->consumer, att);
+	imap_ahead_end(run->imap, uid, body->sec_body_part != NULL || uid != run->own->uid);
+}
+
+/* Fetches the set, of which d's message is one. */
+fiber_fn static struct err deliver_run(struct imap *imap, struct delivery *d,
+	const struct buffer *set, enum fetch_part part, bool *ret_alone)
+{
+	struct run run = { .consumer = { .body = on_run_piece,
+				   .bodies = IMAP_BODIES_RUN,
+				   .attributes = on_run_attributes },
+		.imap = imap,
+		.own = d };
+	cleanup(buffer_done) struct buffer command = { 0 };
+	struct err e;
+
+	expect(d);
+	buffer_printf(&command, "UID FETCH %.*s BODY.PEEK[%s]", (int)buffer_used(set),
+		buffer_data(set), part == FETCH_ALL ? "" : "HEADER");
+	buffer_append(&command, "", 1);
+	e = imap_fetch_into(imap, &run.consumer, IMAP_TEXT_MAX, buffer_data(&command));
+	*ret_alone = imap_alive(imap) && d->octets == 0 && (run.astray || !d->complete);
+	/* That another message could not be had is told when the client asks for that one. */
+	if (failed(e) && imap_alive(imap) && d->complete)
+		e = ok();
+	return judge(imap, d, e);
+}
+
+/* What clients ask for in a row: all of a message, or its headers. */
+fiber_fn static struct err deliver_in_turn(struct imap *imap, struct delivery *d,
+	const struct backend_message *message, enum fetch_part part)
+{
+	const struct buffer *kept = imap_ahead_take(imap, message, part);
+	cleanup(buffer_done) struct buffer set = { 0 };
+	bool alone = false;
+	struct err e;
+
+	if (kept) {
+		expect(d);
+		(void)on_piece(&d->consumer, buffer_data(kept), buffer_used(kept));
+		return d->error;
+	}
+	if (imap_ahead_choose(imap, &set) > 1) {
+		e = deliver_run(imap, d, &set, part, &alone);
+		if (!alone)
+			return e;
+		imap_ahead_stop(imap);
+	}
+	return deliver(imap, d, part == FETCH_ALL ? "]" : "HEADER]");
 }
 
 static bool ends_in_blank_line(const struct delivery *d)
@@ -116,9 +216,11 @@ static bool ends_in_blank_line(const struct delivery *d)
 }
 
 /* The headers, and the blank line where the server leaves it out. */
-fiber_fn static struct err deliver_headers(struct imap *imap, struct delivery *d)
+fiber_fn static struct err deliver_headers(
+	struct imap *imap, struct delivery *d, const struct backend_message *message, bool alone)
 {
-	struct err e = deliver(imap, d, "HEADER]");
+	struct err e =
+		alone ? deliver_in_turn(imap, d, message, FETCH_TOP) : deliver(imap, d, "HEADER]");
 	bool open;
 
 	if (failed(e) || ends_in_blank_line(d))
@@ -158,7 +260,7 @@ fiber_fn struct err imap_fetch(struct backend *backend, const struct backend_mes
 	enum fetch_part part, uint64_t lines, struct sink *out)
 {
 	struct imap *imap = (struct imap *)backend;
-	struct delivery d = { .out = out, .uid = message->uid };
+	struct delivery d = { .imap = imap, .out = out, .uid = message->uid };
 	struct err e = imap_select(imap, message->folder);
 
 	if (failed(e))
@@ -167,7 +269,8 @@ fiber_fn struct err imap_fetch(struct backend *backend, const struct backend_mes
 		return err_make(ERR_GONE, "%s: the folder of UID %u was renumbered", imap->server,
 			message->uid);
 	if (part == FETCH_ALL)
-		return deliver(imap, &d, "]");
-	e = deliver_headers(imap, &d);
+		return deliver_in_turn(imap, &d, message, FETCH_ALL);
+	/* What was asked for ahead would stand in the way of the lines. */
+	e = deliver_headers(imap, &d, message, lines == 0);
 	return failed(e) || lines == 0 ? e : deliver_lines(imap, &d, lines);
 }

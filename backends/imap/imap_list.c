@@ -48,7 +48,8 @@ fiber_fn static struct err list_on_ground(struct lister *l, const struct imap_gr
 		e = imap_delta(l, &ground->mark, &done);
 	}
 	*ret_sound = done;
-	if (failed(e) || done)
+	/* A server may say NO where no message has the UIDs. */
+	if (failed(e) ? !imap_alive(l->imap) : done)
 		return e;
 	l->n = l->first;
 	if (failed(e = list_from_scratch(l, ret_sound)))
@@ -176,5 +177,6 @@ fiber_fn struct err imap_list(struct backend *backend, struct arena *mem,
 		.n = l.whole ? folders[0].n : l.n,
 		.folders = folders,
 		.quota = quota };
+	imap->n_messages = ret->n;
 	return ok();
 }

@@ -1,5 +1,6 @@
 #include "backends/imap/imap_stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define READ_OCTETS 16384
@@ -26,8 +27,8 @@ static struct err take_literal(struct imap_stream *s, const struct answer_litera
 		if (literal->octets > s->text_left)
 			return err_make(ERR_TEMP, "an answer longer than any honest one");
 		s->text_left -= literal->octets;
-	} else if (literal->body && s->bodies_wanted == IMAP_BODIES_ONE) {
-		if (++s->bodies > 1)
+	} else if (literal->body && s->bodies_wanted != IMAP_BODIES_NONE) {
+		if (++s->bodies > 1 && s->bodies_wanted == IMAP_BODIES_ONE)
 			return err_make(ERR_TEMP, "a second message body in one answer");
 		s->body_octets = literal->octets;
 	} else if (literal->octets > IMAP_LINE_MAX && s->answer.kind != ANSWER_IGNORED) {
@@ -46,6 +47,16 @@ static void remember(char words[static IMAP_WORDS_MAX], const char *line, size_t
 	words[n] = '\0';
 }
 
+/* The UID that the first line of a FETCH answer tells; 0: it does not. */
+static uint32_t uid_before_body(const char *line, size_t n)
+{
+	for (size_t i = 1; i + 4 < n; i++)
+		if ((line[i - 1] == '(' || line[i - 1] == ' ') &&
+			strncasecmp(line + i, "UID ", 4) == 0)
+			return (uint32_t)strtoul(line + i + 4, NULL, 10);
+	return 0;
+}
+
 /* Judges the line of n octets at the start of the input. */
 static struct err judge(struct imap_stream *s, size_t n)
 {
@@ -54,6 +65,10 @@ static struct err judge(struct imap_stream *s, size_t n)
 	char *line = s->in.data + s->in.start;
 	struct err e = answer_line(&s->answer, line, n, &literal);
 
+	if (!failed(e) && first && s->answer.kind == ANSWER_FETCH) {
+		s->body_uid = uid_before_body(line, n);
+		s->body_octets = 0;
+	}
 	if (failed(e) || failed(e = spend(s, n)) || failed(e = take_literal(s, &literal)))
 		return e;
 	if (first && s->answer.kind == ANSWER_TAGGED)

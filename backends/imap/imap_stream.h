@@ -26,6 +26,7 @@
 enum imap_bodies {
 	IMAP_BODIES_NONE,
 	IMAP_BODIES_ONE,
+	IMAP_BODIES_RUN,  /* of several messages, each at most once */
 	IMAP_BODIES_MANY, /* small ones: their octets count as text of the answer */
 };
 
@@ -37,12 +38,13 @@ struct imap_stream {
 	struct answer answer;
 	uint64_t text_left, kept_left;  /* of this answer */
 	enum imap_bodies bodies_wanted; /* which literals may be message bodies */
-	unsigned bodies;                /* when one: such literals in this answer */
-	uint64_t body_octets;           /* and their octets */
-	struct imap_quota *quota;       /* where QUOTA answers are told; NULL: nobody asked */
-	struct imap_news news;          /* of the selected mailbox */
-	char status[IMAP_WORDS_MAX];    /* the last tagged line, cut; "" before it came */
-	char bye[IMAP_WORDS_MAX];       /* a BYE line, cut; "" when none came */
+	unsigned bodies;                /* when one or a run: such literals in this answer */
+	uint64_t body_octets;           /* of the one that comes now; 0: it is no literal */
+	uint32_t body_uid;           /* whose it seems to be, before libetpan knows; 0: unknown */
+	struct imap_quota *quota;    /* where QUOTA answers are told; NULL: nobody asked */
+	struct imap_news news;       /* of the selected mailbox */
+	char status[IMAP_WORDS_MAX]; /* the last tagged line, cut; "" before it came */
+	char bye[IMAP_WORDS_MAX];    /* a BYE line, cut; "" when none came */
 };
 
 struct imap_stream *imap_stream_new(struct stream *stream, uint64_t timeout);

@@ -82,7 +82,7 @@ static int look_into(struct listing *l, size_t folder, const struct maildir_dirs
 	if (rc != 0)
 		return rc;
 	if (found->unchanged) {
-		found->mark = known->mark;
+		found->mark = arena_strdup(l->mem, known->mark);
 		l->n += known->n;
 		return 0;
 	}

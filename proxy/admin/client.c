@@ -107,11 +107,13 @@ static struct err read_answer(const struct buffer *answer, struct client_answer 
 {
 	const char *text = buffer_data(answer);
 	const char *body = strstr(text, "\r\n\r\n");
-	unsigned status;
+	unsigned long status = 0;
 
-	if (!body || sscanf(text, "HTTP/1.1 %3u", &status) != 1)
+	if (body && strncmp(text, "HTTP/1.1 ", 9) == 0)
+		status = strtoul(text + 9, NULL, 10);
+	if (status < 100 || status > 999)
 		return err_make(ERR_TEMP, "what answers does not speak HTTP");
-	*ret = (struct client_answer){ .status = status, .body = mem_strdup(body + 4) };
+	*ret = (struct client_answer){ .status = (unsigned)status, .body = mem_strdup(body + 4) };
 	return ok();
 }
 

@@ -18,7 +18,7 @@
 
 #define BACKLOG 64
 /* A client that neither sends nor takes anything, in seconds. */
-#define IDLE_TIMEOUT 15
+#define IDLE_TIMEOUT 5
 /* Per connection, for the request line and the headers; larger ones get 431. */
 #define REQUEST_MEMORY 16384
 

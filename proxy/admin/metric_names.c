@@ -59,9 +59,13 @@ const struct metric_name global_metrics[STAT_GLOBAL_COUNT_] = { GLOBAL_ROWS };
 #undef ROW
 
 /* Every value has its row. */
-#define ROW(which, name, unit, help) +1
-static_assert(0 TENANT_ROWS == STAT_TENANT_COUNT_, "a value of stat_tenant has no row above");
-static_assert(0 TIME_ROWS == STAT_TIME_COUNT_, "a value of stat_time has no row above");
-static_assert(0 LISTENER_ROWS == STAT_TLS_1_0, "a value of stat_listener has no row above");
-static_assert(0 GLOBAL_ROWS == STAT_GLOBAL_COUNT_, "a value of stat_global has no row above");
+#define ROW(which, name, unit, help) which##_ROW,
+enum { TENANT_ROWS TENANT_ROW_COUNT };
+enum { TIME_ROWS TIME_ROW_COUNT };
+enum { LISTENER_ROWS LISTENER_ROW_COUNT };
+enum { GLOBAL_ROWS GLOBAL_ROW_COUNT };
 #undef ROW
+static_assert((int)TENANT_ROW_COUNT == STAT_TENANT_COUNT_, "a value of stat_tenant has no row");
+static_assert((int)TIME_ROW_COUNT == STAT_TIME_COUNT_, "a value of stat_time has no row");
+static_assert((int)LISTENER_ROW_COUNT == STAT_TLS_1_0, "a value of stat_listener has no row");
+static_assert((int)GLOBAL_ROW_COUNT == STAT_GLOBAL_COUNT_, "a value of stat_global has no row");

@@ -156,12 +156,25 @@ static void plots(struct buffer *out, const struct sample *samples, size_t n)
 	html_raw(out, "</div>");
 }
 
+/* As the tab of a browser shows it: trouble first. */
+static void title(const struct page *page)
+{
+	const char *obstacle = ready_obstacle(page->gateway);
+
+	if (obstacle)
+		buffer_printf(page->out, "%s \xc2\xb7 ", obstacle);
+	html_text(page->out, page->gateway->config->hostname);
+	html_raw(page->out, " \xc2\xb7 popgate");
+}
+
 static void live(const struct page *page)
 {
 	struct sample *samples = arena_alloc(page->arena, SAMPLES * sizeof(*samples));
 	size_t n = samples_get(samples);
 
-	html_raw(page->out, "<main id=\"live\">");
+	html_raw(page->out, "<main id=\"live\" data-title=\"");
+	title(page);
+	html_raw(page->out, "\">");
 	header(page);
 	/* The latest whole minute, where there is one. */
 	figures(page, &samples[n > 1 ? n - 2 : 0]);
@@ -175,17 +188,6 @@ static void live(const struct page *page)
 	page_sessions(page);
 	page_refusals(page);
 	html_raw(page->out, "</main>");
-}
-
-static void title(const struct page *page)
-{
-	const char *obstacle = ready_obstacle(page->gateway);
-
-	html_raw(page->out, "<title>");
-	if (obstacle)
-		buffer_printf(page->out, "%s \xc2\xb7 ", obstacle);
-	html_text(page->out, page->gateway->config->hostname);
-	html_raw(page->out, " \xc2\xb7 popgate</title>");
 }
 
 void page_write(
@@ -204,9 +206,9 @@ void page_write(
 	html_raw(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
 		      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
 		      "<meta name=\"robots\" content=\"noindex\">"
-		      "<link rel=\"icon\" href=\"data:,\">");
+		      "<link rel=\"icon\" href=\"data:,\"><title>");
 	title(&page);
-	buffer_printf(out, "<style nonce=\"%s\">", nonce);
+	buffer_printf(out, "</title><style nonce=\"%s\">", nonce);
 	html_raw(out, page_css);
 	html_raw(out, "</style><noscript><meta http-equiv=\"refresh\" content=\"15\"></noscript>"
 		      "</head><body>");

@@ -15,9 +15,12 @@
 		try {
 			const answer = await fetch(location.pathname, { cache: "no-store" });
 			const text = await answer.text();
-			const fresh = new DOMParser().parseFromString(text, "text/html");
-			document.querySelector("#live").replaceWith(fresh.querySelector("#live"));
-			document.title = fresh.title;
+			// Only what is to be taken over: the rest has styles that belong to its own answer.
+			const fresh = document.createElement("template");
+			fresh.innerHTML = text.slice(text.indexOf("<main"), text.indexOf("</main>"));
+			const live = fresh.content.firstChild;
+			document.querySelector("#live").replaceWith(live);
+			document.title = live.dataset.title;
 			document.body.classList.remove("stale");
 		} catch {
 			document.body.classList.add("stale");

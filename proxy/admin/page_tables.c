@@ -1,217 +1,12 @@
-#include "proxy/admin/page_tables.h"
-
-#include <string.h>
-
+/* The tables of what the operator set up: tenants, IMAP servers, listeners, workers. */
 #include "backends/server_health.h"
 #include "proxy/admin/html.h"
+#include "proxy/admin/page_cells.h"
 #include "proxy/admin/samples.h"
-#include "proxy/admin/sessions.h"
-#include "proxy/service/refusals.h"
+#include "proxy/service/session_table.h"
 #include "proxy/service/stats.h"
 
-/* Rows of the page; /api/sessions has all sessions. */
-#define SESSIONS_SHOWN 200
-#define REFUSALS_SHOWN 25
-#define ROWS_SHOWN     200
-
-/* A column: its heading, and its class in every row. */
-struct column {
-	const char *title, *class;
-};
-
-static void open_table(struct buffer *out, const struct column *columns, size_t n)
-{
-	html_raw(out, "<div class=\"scroll\"><table><thead><tr>");
-	for (size_t i = 0; i < n; i++)
-		buffer_printf(out, "<th scope=\"col\" class=\"%s\">%s</th>", columns[i].class,
-			columns[i].title);
-	html_raw(out, "</tr></thead><tbody>");
-}
-
-static void close_table(struct buffer *out)
-{
-	html_raw(out, "</tbody></table></div>");
-}
-
-#define OPEN_TABLE(out, columns)                                                                   \
-	open_table((out), (columns), sizeof(columns) / sizeof((columns)[0]))
-
-static void open_section(struct buffer *out, const char *title)
-{
-	buffer_printf(out, "<section><h2>%s", title);
-}
-
-static void end_heading(struct buffer *out)
-{
-	html_raw(out, "</h2>");
-}
-
-static void text_cell(struct buffer *out, const char *class, const char *text)
-{
-	buffer_printf(out, "<td class=\"%s\"><bdi>", class);
-	html_text(out, text);
-	html_raw(out, "</bdi></td>");
-}
-
-static void count_cell(struct buffer *out, const char *class, uint64_t n)
-{
-	buffer_printf(out, "<td class=\"num %s%s\">", class, n ? "" : " zero");
-	html_count(out, n);
-	html_raw(out, "</td>");
-}
-
-/* A count that is no good news. */
-static void alarm_cell(struct buffer *out, const char *class, uint64_t n)
-{
-	buffer_printf(out, "<td class=\"num %s %s\">", class, n ? "bad" : "zero");
-	html_count(out, n);
-	html_raw(out, "</td>");
-}
-
-static void bytes_cell(struct buffer *out, const char *class, uint64_t n)
-{
-	buffer_printf(out, "<td class=\"num %s%s\">", class, n ? "" : " zero");
-	html_bytes(out, n);
-	html_raw(out, "</td>");
-}
-
-static void span_cell(struct buffer *out, const char *class, uint64_t seconds)
-{
-	buffer_printf(out, "<td class=\"num %s\">", class);
-	html_span(out, seconds);
-	html_raw(out, "</td>");
-}
-
-static void time_cell(struct buffer *out, const char *class, double seconds)
-{
-	buffer_printf(out, "<td class=\"num %s%s\">", class, seconds > 0 ? "" : " zero");
-	html_time(out, seconds);
-	html_raw(out, "</td>");
-}
-
-static void moment_cell(struct buffer *out, const char *class, int64_t at, int64_t now)
-{
-	buffer_printf(out, "<td class=\"%s\">", class);
-	if (at)
-		html_moment(out, at, now);
-	html_raw(out, "</td>");
-}
-
-static void state_cell(struct buffer *out, const char *class, const char *text)
-{
-	buffer_printf(out, "<td class=\"%s\">%s</td>", class, text);
-}
-
-static uint64_t age(const struct page *page, int64_t since)
-{
-	return page->now > since ? (uint64_t)(page->now - since) : 0;
-}
-
-/* Sessions */
-
-static void close_button(struct buffer *out, const char *id)
-{
-	html_raw(out, "<td class=\"num\"><form method=\"post\" action=\"/api/sessions/");
-	html_text(out, id);
-	html_raw(out, "/close\"><button>Close</button></form></td>");
-}
-
-static void session_row(const struct page *page, const struct session_view *view)
-{
-	struct buffer *out = page->out;
-
-	html_raw(out, "<tr>");
-	text_cell(out, "name", *view->login ? view->login : "\xe2\x80\x93");
-	text_cell(out, "address", view->address);
-	text_cell(out, "minor", view->tenant);
-	text_cell(out, "minor", view->listener);
-	state_cell(out, view->state == SESSION_OPEN ? "good" : "muted",
-		session_state_name(view->state));
-	span_cell(out, "", age(page, view->started));
-	bytes_cell(out, "minor", view->octets_in);
-	bytes_cell(out, "", view->octets_out);
-	if (page->may_close)
-		close_button(out, view->id);
-	html_raw(out, "</tr>");
-}
-
-void page_sessions(const struct page *page)
-{
-	static const struct column columns[] = { { "Login", "" }, { "Address", "" },
-		{ "Tenant", "minor" }, { "Listener", "minor" }, { "State", "" }, { "Age", "num" },
-		{ "Received", "num minor" }, { "Sent", "num" }, { "", "num" } };
-	struct buffer *out = page->out;
-	size_t n, shown;
-	const struct session_view *views = sessions_list(page->arena, &n);
-
-	shown = n < SESSIONS_SHOWN ? n : SESSIONS_SHOWN;
-	open_section(out, "Sessions");
-	if (shown < n) {
-		buffer_printf(out, " <small>the newest %zu of ", shown);
-		html_count(out, n);
-		html_raw(out, "</small>");
-	}
-	end_heading(out);
-	if (n == 0) {
-		html_raw(out, "<p class=\"none\">Nobody is connected.</p></section>");
-		return;
-	}
-	open_table(out, columns, sizeof(columns) / sizeof(columns[0]) - !page->may_close);
-	for (size_t i = 0; i < shown; i++)
-		session_row(page, &views[n - 1 - i]);
-	close_table(out);
-	html_raw(out, "</section>");
-}
-
-/* Refusals */
-
-static const char *refusal_name(enum refusal_kind kind)
-{
-	switch (kind) {
-	case REFUSED_CONNECTION:
-		return "connection";
-	case REFUSED_TLS:
-		return "TLS";
-	case REFUSED_LOGIN:
-		return "login";
-	}
-	return "";
-}
-
-static void refusal_row(const struct page *page, const struct refusal_view *view)
-{
-	struct buffer *out = page->out;
-
-	html_raw(out, "<tr>");
-	moment_cell(out, "", view->at, page->now);
-	state_cell(out, "minor muted", refusal_name(view->what));
-	text_cell(out, "name", *view->login ? view->login : "\xe2\x80\x93");
-	text_cell(out, "address", view->address);
-	text_cell(out, "minor", view->tenant);
-	text_cell(out, "wrap", view->reason);
-	html_raw(out, "</tr>");
-}
-
-void page_refusals(const struct page *page)
-{
-	static const struct column columns[] = { { "Time", "" }, { "Refused", "minor" },
-		{ "Login", "" }, { "Address", "" }, { "Tenant", "minor" }, { "Reason", "" } };
-	struct refusal_view *views = arena_alloc(page->arena, REFUSALS_SHOWN * sizeof(*views));
-	size_t n = refusals_latest(views, REFUSALS_SHOWN);
-
-	open_section(page->out, "Recent refusals");
-	end_heading(page->out);
-	if (n == 0) {
-		html_raw(page->out,
-			"<p class=\"none\">Nobody was turned away since the start.</p></section>");
-		return;
-	}
-	OPEN_TABLE(page->out, columns);
-	for (size_t i = 0; i < n; i++)
-		refusal_row(page, &views[i]);
-	close_table(page->out);
-	html_raw(page->out, "</section>");
-}
+#define ROWS_SHOWN 200
 
 /* Tenants */
 
@@ -268,8 +63,12 @@ static void server_state(const struct page *page, const struct server_view *serv
 
 	if (server->avoided_until) {
 		html_raw(out, "<td class=\"bad\">avoided, ");
-		html_span(out, age(page, 2 * page->now - server->avoided_until));
+		html_span(out, page_age(page, 2 * page->now - server->avoided_until));
 		html_raw(out, " more</td>");
+	} else if (server->fail_at > server->connected_at) {
+		html_raw(out, "<td class=\"wait\">failed ");
+		html_moment(out, server->fail_at, page->now);
+		html_raw(out, "</td>");
 	} else if (server->connected_at) {
 		state_cell(out, "good", "reachable");
 	} else {

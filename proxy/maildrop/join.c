@@ -152,6 +152,24 @@ static void look_for_contradictions(struct join *join)
 	}
 }
 
+/* Whether a name that was found in a renumbered folder counts: of a message that is known to be the
+ * same; and of one that may be, unless UIDs were given anew. */
+static bool is_still(const struct join *join, const struct registry_entry *entry, size_t message)
+{
+	const struct backend_message *found = &join->listing->messages[message];
+
+	switch (identify(entry, found)) {
+	case SAME:
+		return true;
+	case UNKNOWN:
+		return !went_back(join, join_folder_of(join, message)) &&
+		       (entry->size == found->size || entry->arrival);
+	case DIFFERENT:
+		break;
+	}
+	return false;
+}
+
 /* In a renumbered folder a name alone says nothing. */
 static void part_in_renumbered(struct join *join)
 {
@@ -159,7 +177,7 @@ static void part_in_renumbered(struct join *join)
 		uint32_t at = join->entry_of[i];
 
 		if (at == JOIN_NONE || !join_folder_of(join, i)->renumbered ||
-			identify(entry_at(join, at), &join->listing->messages[i]) == SAME)
+			is_still(join, entry_at(join, at), i))
 			continue;
 		join->entry_of[i] = join->message_of[at] = JOIN_NONE;
 		bit_set(join->displaced, at);

@@ -147,24 +147,34 @@ static void open_places(struct postgresql_pool *pool)
 		gate_leave(&pool->gate);
 }
 
-void postgresql_give(struct postgresql *connection)
+static void note_break(struct postgresql *connection)
 {
 	struct postgresql_pool *pool = connection->pool;
 
-	if (connection->broken) {
-		/* The others are of the same server: they would only be found out one by one. */
-		close_idle(pool);
-		if (connection->silent)
-			note_outage(pool,
-				err_make(ERR_TEMP, "registry postgresql: no answer from %s of late",
-					PQhost(connection->pg)));
+	/* The others are of the same server: they would only be found out one by one. */
+	close_idle(pool);
+	if (connection->silent)
+		note_outage(
+			pool, err_make(ERR_TEMP, "registry postgresql: no answer from %s of late",
+				      PQhost(connection->pg)));
+}
+
+void postgresql_give(struct postgresql *connection)
+{
+	struct postgresql_pool *pool = connection->pool;
+	bool places_are_scarce = runtime_now() < pool->outage.until;
+
+	if (connection->broken)
+		note_break(connection);
+	/* One that was left in the middle of something is no good either. */
+	if (connection->broken || PQtransactionStatus(connection->pg) != PQTRANS_IDLE) {
 		connection_close(connection);
-		open_places(pool);
+		places_are_scarce = false;
 	} else {
 		pool->idle[pool->n_idle++] = connection;
-		if (runtime_now() >= pool->outage.until)
-			open_places(pool);
 	}
+	if (!places_are_scarce)
+		open_places(pool);
 	gate_leave(&pool->gate);
 }
 

@@ -243,7 +243,8 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 	s->drop = s->entry.drop;
 	log_info("login", f_text("login", s->entry.account->login),
 		f_text("authenticated_as", acts_for_another(s) ? s->entry.actor->login : NULL),
-		f_text("tenant", s->tenant->name), f_text("address", s->connection->address),
+		f_text("tenant", s->entry.account->tenant->name),
+		f_text("address", s->connection->address),
 		f_text("mechanism", mechanism_name(mechanism)),
 		f_uint("messages", maildrop_count(s->drop)), quota_field(s->drop),
 		f_ms("took_ms", (double)s->done.backend_ns / 1e6));

@@ -35,14 +35,18 @@ void refusals_add(const struct refusal *refusal)
 {
 	struct record *record;
 	struct refusal_view *view;
-	uint64_t n;
+	uint64_t n, turn;
 
 	if (!ring)
 		return;
 	n = atomic_fetch_add(&ring->next, 1);
 	record = &ring->records[n % RECORDS];
 	view = &record->view;
-	atomic_store(&record->turn, 2 * n + 1);
+	/* Who is slower than a whole round of the ring keeps his record, and this one is dropped:
+	 * two never write one. */
+	turn = atomic_load(&record->turn);
+	if (turn % 2 || !atomic_compare_exchange_strong(&record->turn, &turn, 2 * n + 1))
+		return;
 	view->what = refusal->what;
 	view->at = (int64_t)time(NULL);
 	copy(view->listener, sizeof(view->listener), refusal->listener);

@@ -18,6 +18,7 @@ from support.gateway import BINARY, PASSWORD, Gateway, free_port, merge
 from support.hashes import crypt_of
 from support.maildir import Maildir
 from support.pop3 import Pop3
+from support.postgresql import PostgreSQL
 
 LOGIN = "joe@local.example"
 
@@ -278,6 +279,16 @@ def imap(gateway, dovecot, ca, tls):
         return served
 
     return start
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def postgresql(shared_directory, certificate):
+    server = PostgreSQL(shared_directory / "postgresql", certificate).start()
+    yield server
+    server.end()
 
 
 @pytest.fixture(params=["maildir", "imap"])

@@ -178,7 +178,7 @@ def test_a_body_cut_by_the_server_leaves_no_final_dot(gateway, part):
 def test_a_server_that_vanishes_before_the_body_is_told(gateway):
     server = ScriptedImap([corpus.message("one")])
     server.on["UID FETCH"] = lambda peer, arguments: (
-        peer.vanish() if "BODY" in arguments else server.do_uid_fetch(peer, arguments))
+        peer.vanish() if "BODY.PEEK[]" in arguments else server.do_uid_fetch(peer, arguments))
     running = gateway(tenants=[{"name": "t", "imap": server.as_config()}])
     with Pop3(running.port()).login("joe@x.example", "sEcReT") as client:
         assert client.err("RETR 1").startswith("[SYS/TEMP]")
@@ -218,7 +218,7 @@ def test_a_client_that_is_gone_before_it_has_the_message_deletes_nothing(gateway
     client = None
 
     def fetch(peer, arguments):
-        if "BODY" in arguments:
+        if "BODY.PEEK[]" in arguments:
             client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
         server.do_uid_fetch(peer, arguments)

@@ -237,6 +237,7 @@ def another_day(served) -> None:
     with sqlite3.connect(served.gateway.config["state"].removeprefix("sqlite:")) as state:
         done = state.execute("UPDATE message SET arrival = arrival - 86401 WHERE key LIKE 'quota %'")
         assert done.rowcount == 1
+        state.execute("UPDATE maildrop SET revision = revision + 1")
     state.close()
 
 

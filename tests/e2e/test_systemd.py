@@ -85,7 +85,7 @@ def test_stopping_asks_for_the_time_that_sessions_get(managed, manager):
         served.gateway.signal(signal.SIGTERM)
         stopping = manager.hear("STOPPING")
         assert int(stopping["EXTEND_TIMEOUT_USEC"]) > 200e6
-        assert stopping["STATUS"] == "draining, 1 workers, 1 sessions"
+        assert stopping["STATUS"] == "stopping, 1 workers, 1 sessions"
     assert served.gateway.wait_end() == 0
 
 

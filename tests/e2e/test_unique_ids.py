@@ -163,9 +163,9 @@ def test_the_registry_is_not_written_when_it_cannot_be(local, maildir_tenant, di
     before = ids_of(served)
     served.maildir.deliver_all(messages(1, 5))
     state = directory / "state.db"
-    kept = state.read_bytes()
     served.gateway.stop()
-    for part in directory.glob("state.db*"):
+    kept = {part: part.read_bytes() for part in directory.glob("state.db*")}
+    for part in kept:
         part.unlink()
     state.write_bytes(b"this is no database, it is something else entirely " * 100)
     broken = served.gateway
@@ -175,7 +175,10 @@ def test_the_registry_is_not_written_when_it_cannot_be(local, maildir_tenant, di
     assert "state.db" in broken.text()
     broken.process = None
     broken.expected_status = 0
-    state.write_bytes(kept)
+    for part in directory.glob("state.db*"):
+        part.unlink()
+    for part, content in kept.items():
+        part.write_bytes(content)
     broken.start()
     after = ids_of(served)
     assert {n: after[n] for n in before} == before

@@ -57,11 +57,13 @@ static void unknown_keys_name_the_nearest(void **state)
 		{ "maildir: {path: x}\n",
 			AT "3:1: maildir: unknown key, expected \"tenants[].maildir\"?\n" },
 		{ "? [a]\n: b\n", AT "3:3: a list or mapping as a key, expected a name\n" },
-		{ "\"a\\nb\": 1\n", AT
-			"3:1: a?b: unknown key, expected one of hostname, workers, run_as, "
-			"shutdown_grace, shutdown_delay, state, state_expire, tenants_dir, admin, log, listeners, "
-			"certificates, protocol, timeouts, limits, login_name, auth, maildrop, "
-			"uidl, sessions_per_user, tenants\n" },
+		{ "\"a\\nb\": 1\n",
+			AT "3:1: a?b: unknown key, expected one of hostname, workers, run_as, "
+			   "shutdown_grace, shutdown_delay, state, state_expire, tenants_dir, "
+			   "admin, log, "
+			   "listeners, "
+			   "certificates, protocol, timeouts, limits, login_name, auth, maildrop, "
+			   "uidl, sessions_per_user, tenants\n" },
 	};
 
 	(void)state;

@@ -28,6 +28,11 @@ static const struct step *steps;
 #define DATE                        " INTERNALDATE \"17-Jul-1996 02:44:25 -0700\" FLAGS ()"
 #define MESSAGE_OF(uid, size, more) "* 1 FETCH (UID " #uid " RFC822.SIZE " #size DATE more ")\r\n"
 #define MESSAGE(uid)                MESSAGE_OF(uid, 100, "")
+#define MODSEQ                      "* OK [HIGHESTMODSEQ 12] ok\r\n"
+#define RESYNC                      "UID FETCH 1:9 (UID) (CHANGEDSINCE 5 VANISHED)"
+#define ESEARCH                     "UID SEARCH RETURN (ALL) ALL"
+#define SEARCH                      "UID SEARCH ALL"
+#define LEFT                        UIDS(2, 3, 6, 9)
 
 fiber_fn static void serve(struct peer *p)
 {
@@ -225,6 +230,35 @@ static void builds_on_no_ground_that_cannot_be(void **state)
 	run(w, "", SELECTED(3, 7, 10, ""), script, UIDS(2, 4, 9));
 }
 
+static void starts_anew_when_refused(void **state)
+{
+	static const struct step script[] = { { "UID FETCH 5:7 " ITEMS, MESSAGE(5),
+						      "NO no such UID" },
+		{ SCRATCH, MESSAGE(2) MESSAGE(4) }, { 0 } };
+	static const struct step twins[] = { { "UID FETCH 5:7 " ITEMS, MESSAGE(5) MESSAGE(5) },
+		{ SCRATCH, MESSAGE(2) MESSAGE(4) }, { 0 } };
+	struct world *w = *state;
+
+	know(w, "7 5 2 9", UIDS(2, 4));
+	run(w, "", SELECTED(2, 7, 8, ""), script, UIDS(2, 4));
+	assert_folder(w, "7 8 2 0", false, false);
+	run(w, "", SELECTED(2, 7, 8, ""), twins, UIDS(2, 4));
+}
+
+/* The mark and the messages of the request are not of one listing. */
+static void counts_what_is_known(void **state)
+{
+	static const struct step script[] = { { SEARCH, "* SEARCH 2 4 9\r\n" },
+		{ "UID FETCH 9 " ITEMS, MESSAGE(9) }, { 0 } };
+	struct world *w = *state;
+
+	know(w, "7 10 3 5", UIDS(2, 4));
+	run(w, "", SELECTED(3, 7, 10, ""), script, UIDS(2, 4, 9));
+	know(w, "7 10 2 5", UIDS(2, 4, 9));
+	run(w, "", SELECTED(3, 7, 10, ""), nothing, UIDS(2, 4, 9));
+	assert_folder(w, "7 10 3 0", false, false);
+}
+
 fiber_fn static void folder_server(struct peer *p)
 {
 	peer_greet(p);
@@ -301,12 +335,6 @@ static void fetches_what_is_new(void **state)
 
 /* What left. */
 
-#define MODSEQ  "* OK [HIGHESTMODSEQ 12] ok\r\n"
-#define RESYNC  "UID FETCH 1:9 (UID) (CHANGEDSINCE 5 VANISHED)"
-#define ESEARCH "UID SEARCH RETURN (ALL) ALL"
-#define SEARCH  "UID SEARCH ALL"
-#define LEFT    UIDS(2, 3, 6, 9)
-
 /* 2, 3, 6 and 9 are left of the known ones. */
 static void finds_what_left(void **state)
 {
@@ -328,6 +356,9 @@ static void finds_what_left(void **state)
 		{ "", SELECTED(4, 7, 10, ""),
 			{ { SEARCH, "* SEARCH 9  6\r\n* SEARCH\r\n"
 				    "* SEARCH 2 3 (MODSEQ 917162500)\r\n" } } },
+		/* The last ones came since the SELECT. */
+		{ "ESEARCH", SELECTED(4, 7, 10, ""),
+			{ { ESEARCH, "* ESEARCH (TAG \"3\") UID ALL 2:3,6,9:12\r\n" } } },
 		/* In the other form than was asked for. */
 		{ "ESEARCH", SELECTED(4, 7, 10, ""), { { ESEARCH, "* SEARCH 2 3 6 9\r\n" } } },
 		/* No mod-sequences, or such as went back. */
@@ -443,6 +474,22 @@ static void believes_no_lies(void **state)
 		run(w, "ESEARCH", SELECTED(4, 7, 10, ""), script, LEFT);
 		assert_folder(w, "7 10 4 0", false, false);
 	}
+}
+
+/* Not in any time that a client waits. */
+static void expands_no_range_of_billions(void **state)
+{
+	static const char lie[] = "* ESEARCH (TAG \"3\") UID ALL 1:4294967290\r\n";
+	struct step script[] = { { ESEARCH, NULL },
+		{ SCRATCH, MESSAGE(2) MESSAGE(3) MESSAGE(6) MESSAGE(9) }, { 0 } };
+	cleanup(free_cleanup) char *lies = mem_zalloc(1000, sizeof(lie));
+	struct world *w = *state;
+
+	for (size_t i = 0; i < 1000; i++)
+		memcpy(lies + i * (sizeof(lie) - 1), lie, sizeof(lie));
+	script[0].lines = lies;
+	know(w, "7 4294967295 9 5", UIDS(1, 2, 3, 4, 5, 6, 7, 8, 9));
+	run(w, "ESEARCH", SELECTED(4, 7, 4294967295, ""), script, LEFT);
 }
 
 static void believes_no_lies_of_qresync(void **state)
@@ -739,6 +786,8 @@ int main(void)
 		TEST(asks_nothing_when_nothing_changed),
 		TEST(puts_what_is_known_in_order),
 		TEST(builds_on_no_ground_that_cannot_be),
+		TEST(starts_anew_when_refused),
+		TEST(counts_what_is_known),
 		TEST(lists_several_folders),
 		TEST(fetches_what_is_new),
 		TEST(finds_what_left),
@@ -746,6 +795,7 @@ int main(void)
 		TEST(doubts_the_count_when_others_expunge),
 		TEST(fetches_what_it_should_have_known),
 		TEST(believes_no_lies),
+		TEST(expands_no_range_of_billions),
 		TEST(believes_no_lies_of_qresync),
 		TEST(starts_anew_when_renumbered),
 		TEST(notices_a_spent_uid_of_another_message),

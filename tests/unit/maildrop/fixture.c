@@ -103,7 +103,7 @@ static const char *mark_of(
 	uint64_t hash = 5381;
 
 	if (!maildir)
-		return arena_printf(arena, "%u/%u", f->uidvalidity, f->uidnext);
+		return arena_printf(arena, "%u/%u/%u", f->uidvalidity, f->uidnext, f->restorations);
 	for (size_t i = 0; i < mail->n; i++)
 		for (const char *p = mail->messages[i].key; p && *p; p++)
 			if (mail->messages[i].folder == folder)
@@ -133,18 +133,26 @@ static void list_message(struct fake_listing *l, const struct backend_known *kno
 	}
 	*listed = *message;
 	l->session->script.fetched_messages++;
-	if (!l->request->identify) {
+	if (!l->request->identify || l->session->script.no_fingerprints)
 		listed->fingerprint = 0;
+	if (!l->request->identify || l->session->script.no_emailids)
 		listed->emailid = NULL;
-	}
 }
 
 static bool was_renumbered(const struct mail_folder *folder, const char *mark)
 {
 	unsigned uidvalidity, uidnext;
 
-	return sscanf(mark, "%u/%u", &uidvalidity, &uidnext) == 2 &&
+	return sscanf(mark, "%u/%u/", &uidvalidity, &uidnext) == 2 &&
 	       (uidvalidity != folder->uidvalidity || folder->uidnext < uidnext);
+}
+
+static bool was_restored(const struct mail_folder *folder, const char *mark)
+{
+	unsigned restorations;
+
+	return sscanf(mark, "%*u/%*u/%u", &restorations) == 1 &&
+	       restorations != folder->restorations;
 }
 
 static void list_folder(struct fake_listing *l, uint16_t folder)
@@ -166,10 +174,12 @@ static void list_folder(struct fake_listing *l, uint16_t folder)
 	}
 	if (known && (!known->mark || !*known->mark))
 		known = NULL;
-	if (known && was_renumbered(&mail->folders[folder], known->mark)) {
+	if (known && !maildir && was_renumbered(&mail->folders[folder], known->mark)) {
 		found->renumbered = true;
 		known = NULL;
 	}
+	if (known && !maildir && was_restored(&mail->folders[folder], known->mark))
+		known = NULL;
 	found->unchanged = known && *found->mark && strcmp(known->mark, found->mark) == 0 &&
 			   known->n == count_in(mail, folder);
 	l->session->script.unchanged += found->unchanged;
@@ -199,8 +209,8 @@ static struct err fake_list(struct backend *backend, struct arena *mem,
 	size_t n_folders = session->tenant.maildrop.also.n + 1;
 	struct fake_listing l = { session, mem, request, .ret = ret };
 
-	if (session->script.slow)
-		(void)fiber_yield();
+	if (session->script.pause)
+		session->script.pause();
 	if (failed(session->script.list_error))
 		return session->script.list_error;
 	*ret = (struct backend_listing){ .quota = session->backend.mail->quota };
@@ -212,8 +222,9 @@ static struct err fake_list(struct backend *backend, struct arena *mem,
 	if (is_requests_own(&l, n_folders))
 		ret->messages = request->known[0].messages;
 	session->backend.listed = ret->messages;
-	if (session->script.slow)
-		(void)fiber_yield();
+	session->backend.n_listed = ret->n;
+	if (session->script.pause)
+		session->script.pause();
 	return ok();
 }
 

@@ -26,6 +26,8 @@ uint64_t __wrap_registry_clock(void);
 /* A folder as an IMAP server counts it. */
 struct mail_folder {
 	uint32_t uidvalidity, uidnext;
+	uint32_t restorations; /* how often the server has lost what it knew of UIDs; it cannot tell
+				* that by its counters, but that they are not the same any more */
 	bool absent;
 };
 
@@ -47,8 +49,9 @@ void mail_done(struct mail *mail);
 
 /* How the backend behaves and what it was asked. Zero: everything works. */
 struct script {
-	bool slow;                 /* others run before it lists and after */
-	bool hides_uidnext;        /* as servers do that tell none */
+	void (*pause)(void); /* called before it lists and after; NULL: nothing */
+	bool hides_uidnext;  /* as servers do that tell none */
+	bool no_fingerprints, no_emailids;
 	bool no_marks;             /* every listing is from scratch */
 	unsigned fetched_messages; /* messages of which a listing did not know already */
 	unsigned unchanged;        /* folders that it found unchanged */
@@ -72,6 +75,7 @@ struct session {
 		struct backend backend;
 		struct mail *mail;
 		const struct backend_message *listed;
+		size_t n_listed;
 	} backend;
 };
 

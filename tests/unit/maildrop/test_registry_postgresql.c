@@ -236,13 +236,19 @@ static void only_open(int out, unsigned arg)
 		_exit(1);
 }
 
+/* All are let go at one moment: behind somebody whose table comes to nothing. */
 static void many_make_the_schema_at_once(void **state)
 {
 	struct child children[8];
+	PGconn *first = PQconnectdb(place.address);
 
 	(void)state;
+	PQclear(PQexec(first, "BEGIN; CREATE TABLE popgate_schema (id bigint)"));
 	for (unsigned i = 0; i < 8; i++)
 		child_start(&children[i], only_open, 0, NULL);
+	while (sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") < 8)
+		(void)usleep(1000);
+	PQfinish(first);
 	for (unsigned i = 0; i < 8; i++) {
 		char x;
 
@@ -397,6 +403,45 @@ static void change_is_cancelled_and_timed(void **state)
 	PQfinish(holder);
 	assert_ok(write_now(2));
 	assert_entries(registry, &user, "0:1.1\n0:1.2\n");
+}
+
+enum { LARGE = 25000 };
+
+static void run_large_write(void *arg)
+{
+	struct attempt *a = arg;
+	struct registry_entry *entries = mem_zalloc(LARGE, sizeof(*entries));
+	struct registry_change change = { .keep = entries, .n_keep = LARGE };
+
+	for (uint32_t i = 0; i < LARGE; i++)
+		entries[i] = imap_entry(2, i + 1);
+	a->e = registry_revision(a->registry, &user, &change.revision);
+	if (!failed(a->e))
+		a->e = registry_change(a->registry, &user, &change, &a->revision);
+	free(entries);
+	a->over = true;
+}
+
+static void change_is_cancelled_at_any_moment(void **state)
+{
+	struct attempt a = { 0 };
+
+	(void)state;
+	for (unsigned turns = 1; a.e.scope != ERR_OK || turns == 1; turns += turns / 4 + 1) {
+		int64_t n;
+
+		a = (struct attempt){ .registry = registry };
+		a.fiber = fiber_spawn("canceled", run_large_write, &a);
+		for (unsigned i = 0; i < turns && !a.over; i++)
+			(void)uv_run(runtime_loop(), UV_RUN_NOWAIT);
+		if (!a.over)
+			fiber_cancel(a.fiber);
+		runtime_run();
+		assert_true(a.e.scope == ERR_OK || a.e.scope == ERR_CANCELED);
+		assert_ok(write_now(1));
+		n = sql("SELECT count(*) FROM popgate_message WHERE uidvalidity = 2");
+		assert_true(n == 0 || n == LARGE);
+	}
 }
 
 /* Whoever holds it may be a gateway that stands still. */
@@ -604,6 +649,7 @@ int main(void)
 		store_test(server_is_gone_and_comes_back),
 		store_test(server_is_silent),
 		store_test(change_is_cancelled_and_timed),
+		store_test(change_is_cancelled_at_any_moment),
 		store_test(lock_is_not_waited_for_forever),
 		store_test(terminated_in_the_middle_of_a_change),
 		store_test(conflicts_are_repeated),
