@@ -10,7 +10,7 @@ from support import corpus
 from support.gateway import PASSWORD, SECRET, TOP, password, run
 from support.hashes import crypt_of
 
-VERBS = ["serve", "check", "route", "probe", "users", "state"]
+VERBS = ["serve", "check", "route", "probe", "uidl", "users", "state"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
