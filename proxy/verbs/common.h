@@ -5,6 +5,7 @@
 #define POPGATE_VERBS_COMMON_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "config/config.h"
 
@@ -26,5 +27,14 @@ const char *verb_config_file(const char *option);
 /* Loads the file, and prints every mistake on standard error; with notices, warnings and what is
  * not yet in effect too. NULL when there was an error; the caller returns VERB_USAGE. */
 struct config *verb_load(const char *file, bool notices);
+
+/* Started as root: becomes the account that workers change to. What it may not read, a session
+ * could not either, and a registry that root made would be closed to it. */
+struct err verb_become_worker(const struct config *config);
+
+/* Text from a store on a terminal: control octets and what is not UTF-8 as \xNN. */
+void verb_print_text(FILE *out, const char *text);
+/* The same as a JSON string, quoted; what is not UTF-8 as U+FFFD. */
+void verb_print_json(FILE *out, const char *text);
 
 #endif
