@@ -23,6 +23,7 @@ bench=(dovecot-pop3d nginx-light libnginx-mod-mail)
 test=(clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev universal-ctags shellcheck
 	python3-pytest python3-pytest-xdist python3-yaml fetchmail mpop procps git systemd haproxy
 	python3-jwt python3-cryptography python3-prometheus-client chromium
+	mandoc man-db prometheus zsh bash-completion
 	krb5-kdc krb5-admin-server krb5-user python3-gssapi dovecot-gssapi gss-ntlmssp
 	postgresql "${demo[@]}" "${imap[@]}")
 
@@ -80,7 +81,7 @@ apt-get -q -y --no-remove install --no-install-recommends "${missing[@]}"
 for package in "${missing[@]}"; do
 	case $package in
 	dovecot-imapd) service=dovecot ;;
-	fetchmail | krb5-kdc | krb5-admin-server | postgresql) service=$package ;;
+	fetchmail | krb5-kdc | krb5-admin-server | postgresql | prometheus) service=$package ;;
 	*) continue ;;
 	esac
 	if [ -d /run/systemd/system ]; then

@@ -2,17 +2,15 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "backends/server_health.h"
 #include "proxy/admin/admin.h"
+#include "proxy/capacity.h"
 #include "proxy/config_notes.h"
 #include "proxy/crew.h"
 #include "proxy/generation.h"
@@ -26,6 +24,7 @@
 #include "proxy/service/refusals.h"
 #include "proxy/service/session_table.h"
 #include "proxy/service/stats.h"
+#include "proxy/signals.h"
 #include "proxy/systemd.h"
 #include "proxy/worker.h"
 
@@ -34,9 +33,6 @@
 #define SESSIONS_HEADROOM 2
 #define WORKERS_HEADROOM  16
 #define WORKERS_MIN       64
-/* Descriptors of a session (client, server) and of a worker itself. */
-#define FILES_PER_SESSION 2
-#define FILES_OF_WORKER   256
 /* How long after shutdown_grace a worker that still lives is killed, in milliseconds. */
 #define KILL_AFTER 5000
 /* For the last lines of the log, where they do not go at once. */
@@ -67,38 +63,6 @@ struct master {
 	struct admin_master operators;
 };
 
-static unsigned count_cores(void)
-{
-	cpu_set_t set;
-
-	/* Only those we may run on: a container may have fewer than the machine. */
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		return (unsigned)CPU_COUNT(&set);
-	return 1;
-}
-
-static unsigned wanted_workers(const struct config *config)
-{
-	return config->workers == WORKERS_AUTO ? count_cores() : config->workers;
-}
-
-static void raise_open_files(const struct config *config)
-{
-	uint64_t share = config->limits.sessions / wanted_workers(config);
-	uint64_t needed = share * FILES_PER_SESSION + FILES_OF_WORKER;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < needed)
-		log_warning("few open files", f_uint("allowed", limit.rlim_cur),
-			f_uint("needed", needed),
-			f_text("advice",
-				"raise the hard limit of open files, or lower limits.sessions"));
-}
-
 /* The sockets that old (may be NULL) did not have. */
 static void log_listening(const struct generation *g, const struct listen_set *old)
 {
@@ -121,32 +85,10 @@ static void adopt(struct master *m, const struct generation *g)
 	const struct config *config = g->config;
 
 	log_setup(config->log.format, config->log.level);
-	m->wanted = wanted_workers(config);
+	m->wanted = capacity_workers(config);
 	if (config->shutdown_grace > m->grace)
 		m->grace = config->shutdown_grace;
-	raise_open_files(config);
-}
-
-/* Signals are read, never delivered: nothing here is interrupted at a wrong moment. */
-static int open_signals(void)
-{
-	sigset_t set;
-	int fd;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGUSR1);
-	(void)sigaddset(&set, WORKER_RETIRE);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	/* Whoever reads the log may go before us. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		fatal("signalfd: %m");
-	return fd;
+	capacity_raise_files(config);
 }
 
 static const char *status(const struct master *m, char text[STATUS_MAX])
@@ -216,8 +158,12 @@ static void configure_admin(const struct config *config)
 static void reopen_log(const struct master *m)
 {
 	const char *file = m->generation.config->log.file;
-	struct err e = log_output_open(file);
+	struct err e;
 
+	/* Standard error belongs to whoever started us: there is nothing to open. */
+	if (!*file && log_output_file() < 0)
+		return;
+	e = log_output_open(file);
 	if (failed(e)) {
 		log_error("log cannot be reopened", f_err(e),
 			f_text("effect", "lines go where they went"));
@@ -400,10 +346,10 @@ static void handle_signal(struct master *m, uint32_t signal_number)
 
 static void read_signals(struct master *m)
 {
-	struct signalfd_siginfo info;
+	uint32_t signal_number;
 
-	while (read(m->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		handle_signal(m, info.ssi_signo);
+	while ((signal_number = signals_next(m->signals)) != 0)
+		handle_signal(m, signal_number);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -466,7 +412,7 @@ int master_run(const char *file)
 
 	m.loaded = m.started;
 	systemd_open();
-	m.signals = open_signals();
+	m.signals = signals_open();
 	if (!start(&m)) {
 		(void)close(m.signals);
 		return 2;

@@ -104,7 +104,7 @@ static struct err next_number(struct pop3_stream *s, const char *line, const cha
 /* line is ended by its LF. */
 static struct err judge_list(struct pop3_stream *s, const char *line)
 {
-	const char *rest = NULL;
+	const char *rest = line;
 	struct err e = next_number(s, line, &rest);
 	uint64_t size;
 
@@ -150,7 +150,7 @@ fiber_fn static struct err give(struct etpan_link *link, void *data, size_t n, s
 {
 	struct pop3_stream *s = (struct pop3_stream *)link;
 	struct err e;
-	size_t line;
+	size_t line = 0;
 
 	while (s->ready == 0) {
 		bool show;

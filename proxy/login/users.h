@@ -64,8 +64,9 @@ const char *users_typical_hash(const struct users *users);
 /* As users_typical_hash, of its SCRAM keys. */
 const char *users_typical_scram(const struct users *users);
 
-/* The users of a file as it is now. Every call looks at the file (in the thread pool), and reads it
- * again when it is another one or its size or times changed; one copy per process. When the file
+/* The users of a file as it is now. Where something may have happened to the file since the last
+ * look (file_watch.h) it is looked at in the thread pool, and read again when it is another one or
+ * its size or times changed; one copy per process. When the file
  * cannot be read, or is malformed, the last good copy serves and a warning is logged, once per
  * cause; without a good copy: ERR_TEMP with the cause. Borrowed until the next suspension. */
 fiber_fn struct err users_cached(const char *path, const struct users **ret);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "proxy/login/users.h"
+#include "proxy/runtime/file_watch.h"
 #include "proxy/runtime/log.h"
 #include "proxy/runtime/wait.h"
 
@@ -21,6 +22,9 @@ struct cached {
 	struct version parsed; /* the version that gave `users` or `wrong`; zeroed: none */
 	struct err wrong;      /* why that version could not be used; ok: it could */
 	struct users *users;   /* the last good content, or NULL */
+	bool watched;          /* since the last look, which was */
+	uint64_t looked;       /* then (runtime_now), */
+	uint64_t number;       /* at this file_watch_number */
 	struct err logged;     /* the failure that the log knows of; ok: none */
 };
 
@@ -30,6 +34,7 @@ static struct cached *cache;
 struct look {
 	const char *path;
 	struct version known; /* in and out */
+	bool watched;         /* out */
 	bool changed;         /* out: the file was read */
 	struct users *users;  /* out */
 	struct err error;     /* out: ERR_TEMP not readable, ERR_INVALID malformed */
@@ -57,6 +62,7 @@ static void look_job(void *arg)
 	size_t n;
 	int fd;
 
+	look->watched = file_watch_add(look->path);
 	if (failed(look->error = users_open(look->path, &fd, &st)))
 		return;
 	found = version_of(&st);
@@ -119,17 +125,41 @@ static struct err cached_outcome(struct cached *cached, struct err e, bool chang
 	return ok();
 }
 
+/* Whether a look would find what the last one found. */
+static bool is_as_seen(const struct cached *cached)
+{
+	return cached->watched && runtime_now() - cached->looked < FILE_WATCH_TRUST &&
+	       file_watch_number() == cached->number;
+}
+
+fiber_fn static struct err look_again(struct cached *cached, struct look *look)
+{
+	struct err e = gate_enter(&cached->gate);
+
+	if (failed(e))
+		return e;
+	look->known = cached->parsed;
+	cached->watched = false;
+	cached->looked = runtime_now();
+	cached->number = file_watch_number();
+	offload(look_job, look);
+	cached->watched = look->watched && !failed(look->error);
+	gate_leave(&cached->gate);
+	return ok();
+}
+
 fiber_fn struct err users_cached(const char *path, const struct users **ret)
 {
 	struct cached *cached = cached_get(path);
 	struct look look = { .path = cached->path };
 	struct err e;
 
-	if (failed(e = gate_enter(&cached->gate)))
+	if (cached->users && is_as_seen(cached)) {
+		*ret = cached->users;
+		return ok();
+	}
+	if (failed(e = look_again(cached, &look)))
 		return e;
-	look.known = cached->parsed;
-	offload(look_job, &look);
-	gate_leave(&cached->gate);
 	if (look.changed)
 		cached_take(cached, &look);
 	e = cached_outcome(cached, failed(look.error) ? look.error : cached->wrong, look.changed);

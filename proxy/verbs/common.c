@@ -7,6 +7,7 @@
 
 #include "proxy/run_as.h"
 #include "proxy/runtime/utf8.h"
+#include "proxy/verbs/color.h"
 
 #define LOCAL_FILE  "popgate.yaml"
 #define SYSTEM_FILE "/etc/popgate/popgate.yaml"
@@ -32,13 +33,19 @@ const char *verb_config_file(const char *option)
 
 static void print_report(enum config_severity severity, const char *text, void *arg)
 {
+	static const struct {
+		const char *word;
+		enum color color;
+	} looks[] = {
+		[CONFIG_ERROR] = { "", COLOR_BAD },
+		[CONFIG_WARNING] = { "warning: ", COLOR_DOUBT },
+		[CONFIG_NOT_YET] = { "note: ", COLOR_PALE },
+	};
 	const bool *notices = arg;
 
-	if (severity == CONFIG_ERROR)
-		fprintf(stderr, "%s\n", text);
-	else if (*notices)
-		fprintf(stderr, "%s%s\n",
-			severity == CONFIG_WARNING ? "warning: " : "note: ", text);
+	if (severity == CONFIG_ERROR || *notices)
+		fprintf(stderr, "%s%s%s%s\n", color_on(stderr, looks[severity].color),
+			looks[severity].word, text, color_off(stderr));
 }
 
 struct config *verb_load(const char *file, bool notices)

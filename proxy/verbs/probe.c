@@ -3,16 +3,13 @@
 
 #include "proxy/entry/entry.h"
 #include "proxy/login/password_input.h"
-#include "proxy/pop3/reply.h"
+#include "proxy/verbs/probe_view.h"
 #include "proxy/verbs/query.h"
 #include "proxy/verbs/verbs.h"
 
-/* A maildrop may hold a million messages; this many at each end tell enough. */
-#define SHOWN 5
-
 static const char help[] =
-	"Usage: popgate probe [-c FILE] [--listener NAME] [--server-name NAME]\n"
-	"                     [--address IP] LOGIN\n"
+	"Usage: popgate probe [-c FILE] [--json] [--listener NAME]\n"
+	"                     [--server-name NAME] [--address IP] LOGIN\n"
 	"\n"
 	"Logs in to the mail store as a session of that login would, lists the maildrop, and\n"
 	"prints each step with its time. The password is read from standard input. Nothing is\n"
@@ -27,92 +24,42 @@ struct probe {
 	struct entry_request request;
 	struct credentials credentials;
 	struct registry *registry;
+	const struct probe_view *view;
 	enum verb_status status;
 };
-
-static void print_step(const char *step, uint64_t start, const char *text)
-{
-	printf("%-9s %-58s %9.1f ms\n", step, text, (double)(uv_hrtime() - start) / 1e6);
-}
-
-static void print_failure(const char *step, uint64_t start, struct err e)
-{
-	print_step(step, start, "failed");
-	printf("%-9s %s: %s\n", "why", err_scope_name(e.scope), e.detail);
-	printf("%-9s -ERR %s\n", "client", reply_text_for(e.scope));
-}
-
-static void print_messages(const struct maildrop *drop)
-{
-	size_t n = maildrop_count(drop);
-
-	if (n)
-		printf("\n%9s %14s  %s\n", "message", "octets", "unique-id");
-	for (size_t i = 1; i <= n; i++) {
-		if (n > 2 * SHOWN + 1 && i == SHOWN + 1) {
-			printf("%9s %14s  (%zu more)\n", "…", "…", n - (size_t)2 * SHOWN);
-			i = n - SHOWN + 1;
-		}
-		printf("%9zu %14llu  %s\n", i, (unsigned long long)maildrop_size(drop, i),
-			maildrop_unique_id(drop, i));
-	}
-}
-
-static void print_quota(const struct backend_quota *quota)
-{
-	printf("%-9s ", "quota");
-	if (!quota_known(quota)) {
-		puts("none that the store tells of");
-		return;
-	}
-	printf("%llu%% used", (unsigned long long)quota_percent(quota));
-	if (quota->limit_octets)
-		printf(", %llu of %llu octets", (unsigned long long)quota->used_octets,
-			(unsigned long long)quota->limit_octets);
-	if (quota->limit_messages)
-		printf(", %llu of %llu messages", (unsigned long long)quota->used_messages,
-			(unsigned long long)quota->limit_messages);
-	putchar('\n');
-}
 
 fiber_fn static bool list(struct probe *probe, struct entry *entry)
 {
 	uint64_t start = uv_hrtime();
 	struct err e = entry_list(entry, probe->registry);
-	char text[80];
 
-	if (failed(e)) {
-		print_failure("list", start, e);
-		return false;
-	}
-	snprintf(text, sizeof(text), "%zu messages, %llu octets", maildrop_count(entry->drop),
-		(unsigned long long)maildrop_visible_octets(entry->drop));
-	print_step("list", start, text);
-	print_quota(maildrop_quota(entry->drop));
-	print_messages(entry->drop);
-	return true;
+	if (failed(e))
+		probe->view->failed("list", uv_hrtime() - start, &e);
+	else
+		probe->view->listed(uv_hrtime() - start, entry->drop);
+	return !failed(e);
 }
 
 fiber_fn static void run_probe(void *arg)
 {
 	struct probe *probe = arg;
+	const struct probe_view *view = probe->view;
 	struct entry entry = { 0 };
 	const struct tenant *tenant = NULL;
 	uint64_t start = uv_hrtime();
 	struct err e = entry_authenticate(probe->config, &probe->request, &entry, &tenant);
 
-	printf("%-9s %s\n", "tenant", tenant ? tenant->name : "none");
+	view->begin(probe->request.query.login);
+	view->tenant(tenant ? tenant->name : NULL);
 	if (failed(e)) {
-		print_failure("log in", start, e);
-		return;
+		view->failed("log in", uv_hrtime() - start, &e);
+	} else {
+		view->opened(uv_hrtime() - start, entry.backend->ops == &imap_backend);
+		if (list(probe, &entry))
+			probe->status = VERB_DONE;
+		entry_close(&entry);
 	}
-	print_step("log in", start,
-		entry.backend->ops == &imap_backend
-			? "the IMAP server took the login, the mailbox is open"
-			: "the password is right, the Maildir is open");
-	if (list(probe, &entry))
-		probe->status = VERB_DONE;
-	entry_close(&entry);
+	view->end();
 }
 
 static void probe_with(struct probe *probe)
@@ -148,6 +95,7 @@ int verb_probe(int argc, char **argv)
 		return verb_usage("probe", "%s", e.detail);
 	}
 	probe.config = query.config;
+	probe.view = query.json ? &probe_json : &probe_text;
 	/* Any mechanism that the tenant takes would lead to the same mailbox. */
 	probe.credentials = credentials_of_password(~0U, query.route.login, password);
 	probe.request = (struct entry_request){

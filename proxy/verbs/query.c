@@ -10,6 +10,7 @@ static const struct option options[] = {
 	{ "listener", required_argument, NULL, 'l' },
 	{ "server-name", required_argument, NULL, 's' },
 	{ "address", required_argument, NULL, 'a' },
+	{ "json", no_argument, NULL, 'j' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
@@ -54,7 +55,7 @@ enum verb_status verb_query_parse(int argc, char **argv, const char *help, struc
 		.route = { .login = "", .listener = "", .server_name = "", .address = "" },
 	};
 	optind = 1;
-	while ((option = getopt_long(argc, argv, "c:l:s:a:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:l:s:a:jh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
 			file = optarg;
@@ -67,6 +68,9 @@ enum verb_status verb_query_parse(int argc, char **argv, const char *help, struc
 			break;
 		case 'a':
 			ret->route.address = optarg;
+			break;
+		case 'j':
+			ret->json = true;
 			break;
 		case 'h':
 			fputs(help, stdout);

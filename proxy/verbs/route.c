@@ -2,12 +2,14 @@
 #include <string.h>
 
 #include "proxy/routing/delegate.h"
+#include "proxy/verbs/color.h"
+#include "proxy/verbs/json.h"
 #include "proxy/verbs/query.h"
 #include "proxy/verbs/verbs.h"
 
 static const char help[] =
-	"Usage: popgate route [-c FILE] [--listener NAME] [--server-name NAME]\n"
-	"                     [--address IP] LOGIN\n"
+	"Usage: popgate route [-c FILE] [--json] [--listener NAME]\n"
+	"                     [--server-name NAME] [--address IP] LOGIN\n"
 	"\n"
 	"Says which tenant and mail store would serve that login, and why the tenants before\n"
 	"it would not. Nothing is connected to and no password is asked for.\n"
@@ -77,28 +79,118 @@ static void print_reason(const struct tenant *tenant, const char *reason, void *
 	printf("%-9s %s: %s\n", "not", tenant ? tenant->name : "any tenant", reason);
 }
 
+static void print_route(const struct config *config, struct route_query *query,
+	const struct delegate *delegate, struct arena *arena, bool *ret_served)
+{
+	struct account *account;
+
+	if (delegate)
+		printf("%-9s %s, for the mailbox of %s\n", "delegate", delegate->actor,
+			delegate->owner);
+	account = route(config, query, arena, print_reason, NULL);
+	if (account)
+		print_account(account, arena);
+	else
+		printf("%snobody serves %s%s\n", color_on(stdout, COLOR_BAD), query->login,
+			color_off(stdout));
+	*ret_served = account != NULL;
+}
+
+static void imap_json(struct verb_json *json, const struct imap_settings *imap)
+{
+	static const char *const modes[] = {
+		[TLS_NONE] = "none",
+		[TLS_STARTTLS] = "starttls",
+		[TLS_IMPLICIT] = "implicit",
+	};
+
+	verb_json_begin(json, "servers", '[');
+	for (size_t i = 0; i < imap->servers.n; i++)
+		verb_json_text(json, NULL, imap->servers.items[i]);
+	verb_json_end(json, ']');
+	verb_json_uint(json, "port", imap->port);
+	verb_json_text(json, "tls", modes[imap->tls]);
+	if (*imap->master_user)
+		verb_json_text(json, "master_user", imap->master_user);
+}
+
+static void account_json(struct verb_json *json, const struct account *account, struct arena *arena)
+{
+	const struct tenant *tenant = account->tenant;
+	const char *const pairs[] = { "login", account->login, "user", account->user, "domain",
+		account->domain, NULL };
+
+	verb_json_text(json, "login", account->login);
+	verb_json_text(json, "tenant", tenant->name);
+	verb_json_text(json, "file", tenant->file);
+	verb_json_uint(json, "line", tenant->line);
+	verb_json_text(json, "store", tenant->store == STORE_IMAP ? "imap" : "maildir");
+	if (tenant->store == STORE_IMAP) {
+		verb_json_text(json, "user", template_fill(arena, tenant->imap.login, pairs));
+		imap_json(json, &tenant->imap);
+	} else {
+		verb_json_text(json, "path", template_fill(arena, tenant->maildir.path, pairs));
+	}
+	verb_json_begin(json, "folders", '[');
+	verb_json_text(json, NULL, account->folder);
+	for (size_t i = 0; i < tenant->maildrop.also.n; i++)
+		verb_json_text(json, NULL, tenant->maildrop.also.items[i]);
+	verb_json_end(json, ']');
+	verb_json_text(json, "password",
+		*tenant->auth.users_file    ? "users_file"
+		: *tenant->auth.pam_service ? "pam"
+					    : "imap");
+}
+
+static void reason_json(const struct tenant *tenant, const char *reason, void *arg)
+{
+	struct verb_json *json = arg;
+
+	verb_json_begin(json, NULL, '{');
+	verb_json_text(json, "tenant", tenant ? tenant->name : NULL);
+	verb_json_text(json, "reason", reason);
+	verb_json_end(json, '}');
+}
+
+static void route_json(const struct config *config, struct route_query *query,
+	const struct delegate *delegate, struct arena *arena, bool *ret_served)
+{
+	struct verb_json json = { 0 };
+	struct account *account;
+
+	verb_json_begin(&json, NULL, '{');
+	if (delegate)
+		verb_json_text(&json, "delegate", delegate->actor);
+	verb_json_begin(&json, "not", '[');
+	account = route(config, query, arena, reason_json, &json);
+	verb_json_end(&json, ']');
+	verb_json_bool(&json, "served", account != NULL);
+	if (account)
+		account_json(&json, account, arena);
+	else
+		verb_json_text(&json, "login", query->login);
+	verb_json_end(&json, '}');
+	verb_json_done(&json);
+	*ret_served = account != NULL;
+}
+
 int verb_route(int argc, char **argv)
 {
 	struct verb_query query;
 	enum verb_status status = verb_query_parse(argc, argv, help, &query);
 	struct delegate delegate;
 	struct arena *arena;
-	struct account *account;
+	bool delegated, served;
 
 	if (!query.config)
 		return status;
 	arena = arena_new();
-	if (delegate_parse(&query.config->login_name, query.route.login, arena, &delegate)) {
-		printf("%-9s %s, for the mailbox of %s\n", "delegate", delegate.actor,
-			delegate.owner);
+	delegated = delegate_parse(&query.config->login_name, query.route.login, arena, &delegate);
+	if (delegated)
 		query.route.login = delegate.owner;
-	}
-	account = route(query.config, &query.route, arena, print_reason, NULL);
-	if (account)
-		print_account(account, arena);
-	else
-		printf("nobody serves %s\n", query.route.login);
+	(query.json ? route_json : print_route)(
+		query.config, &query.route, delegated ? &delegate : NULL, arena, &served);
 	arena_free(arena);
 	config_free(query.config);
-	return account ? VERB_DONE : VERB_NO;
+	return served ? VERB_DONE : VERB_NO;
 }

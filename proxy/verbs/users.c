@@ -10,12 +10,13 @@
 #include "proxy/login/users.h"
 #include "proxy/login/users_edit.h"
 #include "proxy/verbs/common.h"
+#include "proxy/verbs/json.h"
 #include "proxy/verbs/verbs.h"
 
 static const char help[] =
 	"Usage: popgate users set    --file FILE [--scram] LOGIN\n"
 	"       popgate users remove --file FILE LOGIN\n"
-	"       popgate users list   --file FILE\n"
+	"       popgate users list   --file FILE [--json]\n"
 	"\n"
 	"Keeps a users file: the logins whose passwords the gateway checks itself\n"
 	"(auth.users_file), one \"login:hash\" per line. A running gateway sees every change\n"
@@ -30,6 +31,7 @@ static const char help[] =
 	"\n"
 	"  -f, --file FILE  the users file\n"
 	"  -s, --scram      for set: SCRAM-SHA-256 keys\n"
+	"  -j, --json       for list: a JSON array of objects\n"
 	"  -h, --help       this text\n"
 	"\n"
 	"LOGIN is written as it is after the login_name rules: in lower case, with its domain,\n"
@@ -51,6 +53,7 @@ static int complain(const char *text)
 struct users_request {
 	const char *file, *login;
 	enum hash_form form;
+	bool json;
 };
 
 static struct err make_hash(const struct users_request *request, char hash[HASH_MAX])
@@ -102,6 +105,21 @@ static void print_wrong(unsigned line, const char *wrong, void *file)
 	fprintf(stderr, "%s:%u: %s\n", (const char *)file, line, wrong);
 }
 
+static void print_users_json(const struct users *users)
+{
+	struct verb_json json = { 0 };
+
+	verb_json_begin(&json, NULL, '[');
+	for (size_t i = 0; i < users->n; i++) {
+		verb_json_begin(&json, NULL, '{');
+		verb_json_text(&json, "login", users->entries[i].login);
+		verb_json_text(&json, "kind", users->entries[i].kind);
+		verb_json_end(&json, '}');
+	}
+	verb_json_end(&json, ']');
+	verb_json_done(&json);
+}
+
 static int users_verb_list(const struct users_request *request)
 {
 	cleanup(users_cleanup) struct users *users = NULL;
@@ -120,7 +138,9 @@ static int users_verb_list(const struct users_request *request)
 		return complain(e.detail);
 	if (failed(users_parse(file, text, n, print_wrong, (void *)(uintptr_t)file, &users)))
 		return VERB_USAGE;
-	for (size_t i = 0; i < users->n; i++)
+	if (request->json)
+		print_users_json(users);
+	for (size_t i = 0; i < users->n && !request->json; i++)
 		printf("%s\t%s\n", users->entries[i].login, users->entries[i].kind);
 	return VERB_DONE;
 }
@@ -150,6 +170,8 @@ static int run(struct users_request *request, int argc, char **argv)
 		return verb_usage("users", "name the users file: --file FILE");
 	if (request->form == HASH_FORM_SCRAM && action->run != users_verb_set)
 		return verb_usage("users", "--scram belongs to set");
+	if (request->json && action->run != users_verb_list)
+		return verb_usage("users", "--json belongs to list");
 	if (argc < 1 + action->login)
 		return verb_usage("users", "a LOGIN is missing");
 	if (argc > 1 + action->login)
@@ -163,6 +185,7 @@ int verb_users(int argc, char **argv)
 	static const struct option options[] = {
 		{ "file", required_argument, NULL, 'f' },
 		{ "scram", no_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -171,10 +194,13 @@ int verb_users(int argc, char **argv)
 
 	opterr = 0;
 	optind = 0; /* the program has looked at its own arguments before */
-	while ((option = getopt_long(argc, argv, "f:sh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "f:sjh", options, NULL)) != -1) {
 		switch (option) {
 		case 'f':
 			request.file = optarg;
+			break;
+		case 'j':
+			request.json = true;
 			break;
 		case 's':
 			request.form = HASH_FORM_SCRAM;

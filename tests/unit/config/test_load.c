@@ -21,6 +21,9 @@ static void a_tenant_is_all_that_is_needed(void **state)
 	assert_int_equal(c->state_kind, STATE_SQLITE);
 	assert_string_equal(c->state, "/var/lib/popgate/state.db");
 	assert_string_equal(c->admin_listen, "127.0.0.1:9110");
+	assert_string_equal(c->admin_socket, ADMIN_SOCKET_AUTO);
+	assert_string_equal(c->log.file, "");
+	assert_int_equal(c->shutdown_delay, 0);
 	assert_int_equal(c->log.level, LOG_INFO);
 	assert_int_equal(c->protocol.max_command_octets, 512);
 	assert_int_equal(c->timeouts.idle, 30 * MINUTE);
@@ -56,9 +59,11 @@ static void every_type_of_value(void **state)
 		"hostname: pop.acme.example\n"
 		"workers: 4\n"
 		"state: none\n"
-		"admin: {listen: ''}\n"
+		"admin: {listen: '', socket: /tmp/admin.sock}\n"
+		"shutdown_delay: 5s\n"
 		"log:\n"
 		"  format: json\n"
+		"  file: /tmp/log\n"
 		"listeners:\n"
 		"- name: a\n"
 		"  listen: ['*:1110', '127.0.0.1:1110']\n"
@@ -88,6 +93,9 @@ static void every_type_of_value(void **state)
 	assert_int_equal(c->state_kind, STATE_NONE);
 	assert_string_equal(c->state, "");
 	assert_string_equal(c->admin_listen, "");
+	assert_string_equal(c->admin_socket, "/tmp/admin.sock");
+	assert_int_equal(c->shutdown_delay, 5 * SECOND);
+	assert_string_equal(c->log.file, "/tmp/log");
 	assert_int_equal(c->log.format, LOG_JSON);
 	assert_int_equal(c->timeouts.idle, HOUR);
 	assert_int_equal(c->n_listeners, 1);

@@ -180,6 +180,9 @@ static void values_out_of_their_type(void **state)
 		{ "admin: {listen: 9110}\n",
 			AT "3:17: admin.listen: \"9110\" is not valid, expected an address with a "
 			   "port, such as \"127.0.0.1:9110\" or \"[::1]:9110\"\n" },
+		{ "admin: {socket: /nowhere/admin.sock}\n", AT
+			"3:17: admin.socket: there is no folder /nowhere, expected the path of a "
+			"file in a folder that is there\n" },
 		{ "login_name: {default_domain: 'a b'}\n",
 			AT "3:30: login_name.default_domain: \"a b\" is not valid, expected a "
 			   "domain such as acme.example\n" },

@@ -403,6 +403,25 @@ static void pass_a_second(void *arg)
 	clock_advance(1000);
 }
 
+/* Nothing on this machine tells that a folder further up has gone: only a look does. */
+static void test_file_is_looked_at_now_and_then_whatever_is_heard(void **state)
+{
+	struct attempt *a = attempt_at(0, STORE_MAILDIR, path_of("up/within/far.users"));
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("up"), 0700), 0);
+	assert_int_equal(mkdir(path_of("up/within"), 0700), 0);
+	write_file(a->tenant.auth.users_file, "ann:" HASH_BCRYPT "\n");
+	assert_ok(try_login(a, "ann", PASSWORD));
+	assert_int_equal(rename(path_of("up"), path_of("away")), 0);
+	warnings = 0;
+	in_fiber(pass_a_second, NULL);
+	assert_ok(try_login(a, "ann", PASSWORD));
+	assert_int_equal(warnings, 1);
+	assert_int_equal(unlink(path_of("away/within/far.users")), 0);
+	assert_int_equal(rmdir(path_of("away/within")), 0);
+}
+
 /* A password is hashed once; a wrong one, and one whose hash changed, each time. */
 static void test_password_that_fitted_is_not_hashed_again(void **state)
 {
@@ -453,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_last_good_copy_serves_and_the_log_says_so_once),
 		cmocka_unit_test(test_many_fibers_share_a_file),
 		cmocka_unit_test(test_file_changes_while_hashes_are_computed),
+		cmocka_unit_test(test_file_is_looked_at_now_and_then_whatever_is_heard),
 		cmocka_unit_test(test_password_that_fitted_is_not_hashed_again),
 		cmocka_unit_test(test_password_cache_can_be_turned_off),
 	};

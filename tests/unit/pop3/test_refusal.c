@@ -20,7 +20,8 @@ static const struct config config = {
 	.protocol = { .bad_commands = 20 },
 	.limits = { .failure_delay = 2 * SECOND, .login_failures = 10 },
 };
-static const struct connection connection = { .address = "192.0.2.1" };
+static const struct listener_config listener = { .name = "pop3" };
+static const struct connection connection = { .listener = &listener, .address = "192.0.2.1" };
 
 static struct {
 	struct session session;
@@ -114,6 +115,7 @@ static void run_with(unsigned mechanism, void (*client)(void *arg))
 	int ends[2];
 
 	memset(&world, 0, sizeof(world));
+	stats_map(&config);
 	throttle_map();
 	log_capture(discard, NULL);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -133,6 +135,7 @@ static void run_with(unsigned mechanism, void (*client)(void *arg))
 	(void)close(world.peer);
 	runtime_run();
 	log_capture(NULL, NULL);
+	assert_int_equal(stats_global_get(STAT_UNROUTED_LOGIN_FAILURES), 1);
 }
 
 static void test_a_token_is_refused_after_the_delay_in_two_steps(void **state)
