@@ -153,10 +153,12 @@ static const char *free_number(struct giving *giving)
 	return text;
 }
 
-/* NULL: what the template needs is not known, or the text is taken. */
+/* NULL: what the template needs is not known, or the text is taken. What is spent in one folder may
+ * be new in another, so only the main one's messages are named so. */
 static const char *by_template(struct giving *giving, size_t index)
 {
 	const struct backend_message *message = &giving->join->listing->messages[index];
+	const struct folders *folders = giving->join->folders;
 	const struct uidl_values values = {
 		.uid = message->uid,
 		.uidvalidity = message->uidvalidity,
@@ -166,7 +168,8 @@ static const char *by_template(struct giving *giving, size_t index)
 	struct unique_id id;
 	const char *text;
 
-	if (!unique_id_template(&id, giving->format, &values))
+	if (folders->hashes[folders->to_registry[message->folder]] != UNIQUE_ID_MAIN_FOLDER ||
+		!unique_id_template(&id, giving->format, &values))
 		return NULL;
 	text = copy_text(giving->join, &id);
 	return id_set_add(&giving->taken, text) ? text : NULL;
