@@ -78,6 +78,9 @@ struct backend_known {
 	const char *mark; /* of that listing; NULL or "": none, and no messages count */
 	const struct backend_message *messages;
 	size_t n;
+	/* The backend's own: false at first, kept as long as the messages are, so that what was
+	 * once found out of them is not again. NULL: nobody keeps it. */
+	bool *stands;
 };
 
 struct backend_list_request {
