@@ -141,6 +141,17 @@ static fiber_fn void maildir_close(struct backend *backend)
 		maildir_free(maildir_of(backend));
 }
 
+/* What a search found it can find again. */
+static void maildir_rest(struct backend *backend)
+{
+	struct maildir *m = maildir_of(backend);
+
+	for (size_t i = 0; i < m->n_folders; i++) {
+		maildir_scan_done(&m->folders[i].scan);
+		m->folders[i].scanned = false;
+	}
+}
+
 const struct backend_ops maildir_backend = {
 	.name = "maildir",
 	.open = maildir_open,
@@ -148,5 +159,6 @@ const struct backend_ops maildir_backend = {
 	.fetch = maildir_fetch,
 	.update = maildir_update_messages,
 	.close = maildir_close,
+	.rest = maildir_rest,
 	.legacy = maildir_legacy,
 };
