@@ -161,3 +161,10 @@ def test_links_lead_somewhere(page):
             headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
             anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
             assert anchor in anchors, target
+
+
+@pytest.mark.parametrize("page", ["security.md", "operations.md", "scaling.md"])
+def test_files_that_are_named_exist(page):
+    text = (TOP / "docs" / page).read_text()
+    for name in re.findall(r"`((?:proxy|backends|config|tests|deploy|docs)/[\w./-]+)", text):
+        assert (TOP / name).exists(), name
