@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backends/imap/imap.h"
+#include "backends/imap/imap_park.h"
 
 /* How much of a body TOP asks for: what so many lines of usual length take, then twice as much. */
 #define LINE_OCTETS 80
@@ -261,9 +262,9 @@ fiber_fn struct err imap_fetch(struct backend *backend, const struct backend_mes
 {
 	struct imap *imap = (struct imap *)backend;
 	struct delivery d = { .imap = imap, .out = out, .uid = message->uid };
-	struct err e = imap_select(imap, message->folder);
+	struct err e = imap_awake(imap);
 
-	if (failed(e))
+	if (failed(e) || failed(e = imap_select(imap, message->folder)))
 		return e;
 	if (imap->uidvalidity != message->uidvalidity)
 		return err_make(ERR_GONE, "%s: the folder of UID %u was renumbered", imap->server,

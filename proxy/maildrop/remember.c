@@ -59,27 +59,41 @@ fiber_fn static struct err find_base(struct login *login)
 
 /* What the last listing of a folder showed, as far as that can be told from what was added to the
  * registry behind its back (by a session whose listing was stale, by QUIT). */
+static void judge(const struct snapshot *base, struct snapshot_folder *folder)
+{
+	struct mark mark = mark_parse(folder->mark);
+	const struct backend_message *messages = base->messages + folder->first;
+	size_t n = folder->n;
+
+	folder->judged = true;
+	while (n && messages[n - 1].uid && messages[n - 1].uid >= mark.uidnext)
+		n--;
+	folder->n_known = n;
+	for (size_t i = 0; i < n; i++)
+		if (bit_get(base->surplus, folder->first + i) ||
+			messages[i].uidvalidity != mark.uidvalidity)
+			return;
+	folder->known = true;
+}
+
 static struct backend_known known_of_folder(const struct login *login, size_t index)
 {
 	const struct snapshot *base = login->drop->base;
-	const struct snapshot_folder *folder = &base->folders[index];
-	struct mark mark = mark_parse(folder->mark);
-	struct backend_known none = { 0 }, known = {
-		.mark = arena_strdup(login->scratch, mark.store),
-		.messages = base->messages + folder->first,
-		.n = folder->n,
-	};
+	struct snapshot_folder *folder = &base->folders[index];
+	struct backend_known none = { 0 };
 
 	if (folder->absent || login->drop->folders->repeated[index])
 		return none;
-	while (known.n && known.messages[known.n - 1].uid &&
-		known.messages[known.n - 1].uid >= mark.uidnext)
-		known.n--;
-	for (size_t i = 0; i < known.n; i++)
-		if (bit_get(base->surplus, folder->first + i) ||
-			known.messages[i].uidvalidity != mark.uidvalidity)
-			return none;
-	return known;
+	if (!folder->judged)
+		judge(base, folder);
+	if (!folder->known)
+		return none;
+	return (struct backend_known){
+		.mark = arena_strdup(login->scratch, mark_parse(folder->mark).store),
+		.messages = base->messages + folder->first,
+		.n = folder->n_known,
+		.stands = &folder->stands,
+	};
 }
 
 static const struct backend_known *known_of(const struct login *login)
