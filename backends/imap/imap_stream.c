@@ -31,7 +31,6 @@ fiber_fn static struct err read_some(struct imap_stream *s, void *data, size_t n
 
 	deadline(s->timeout);
 	e = stream_read(s->stream, data, n, ret);
-	s->heard = runtime_now();
 	if (!failed(e) && *ret == 0)
 		e = err_make(ERR_PEER, "the server closed the connection");
 	if (e.scope == ERR_PEER)

@@ -39,7 +39,6 @@ struct imap_stream {
 	struct stream *stream;
 	uint64_t timeout; /* of each read and write, milliseconds */
 	struct err error; /* the first failure; ok while the connection is good */
-	uint64_t heard;   /* when the server said something last; runtime_now */
 	struct buffer in; /* what came and was not handed out */
 	size_t ready;     /* octets at its start that libetpan may have */
 	uint64_t literal; /* octets behind those that belong to a literal */
