@@ -58,8 +58,8 @@ enum id_file { ID_EXPORT = 1, ID_HARVEST = 2 };
 
 struct id_column {
 	const char *name;
+	size_t offset; /* in struct id_row */
 	enum id_type type;
-	size_t offset;  /* in struct id_row */
 	unsigned files; /* which files have it */
 };
 
