@@ -29,7 +29,6 @@ fiber_fn struct err etpan_link_read(struct etpan_link *link, void *data, size_t 
 
 	deadline(link->timeout);
 	e = stream_read(link->stream, data, n, ret);
-	link->heard = runtime_now();
 	if (!failed(e) && *ret == 0)
 		e = err_make(ERR_PEER, "the server closed the connection");
 	if (e.scope == ERR_PEER)
@@ -114,7 +113,6 @@ void etpan_link_init(struct etpan_link *link, struct stream *stream, uint64_t ti
 	link->stream = stream;
 	link->timeout = timeout;
 	link->error = ok();
-	link->heard = 0;
 }
 
 void etpan_link_done(struct etpan_link *link)

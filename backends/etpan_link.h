@@ -31,7 +31,6 @@ struct etpan_link {
 	struct stream *stream;
 	uint64_t timeout; /* of each read and write, milliseconds */
 	struct err error; /* the first failure; ok while the connection is good */
-	uint64_t heard;   /* when the server said something last; runtime_now */
 };
 
 void etpan_link_init(struct etpan_link *link, struct stream *stream, uint64_t timeout,

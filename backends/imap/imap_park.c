@@ -3,9 +3,6 @@
 #include "backends/imap/imap_leave.h"
 #include "proxy/runtime/wait.h"
 
-/* A connection that was used so lately need not be looked at. Milliseconds. */
-#define FRESH 1000
-
 void imap_park(struct backend *backend)
 {
 	struct imap *imap = (struct imap *)backend;
@@ -14,14 +11,6 @@ void imap_park(struct backend *backend)
 		return;
 	imap_ahead_free(imap);
 	imap_leave(imap_apart(imap));
-}
-
-/* Something came unasked, or the end: news of the mailbox, or BYE. */
-static bool is_doubtful(const struct imap *imap)
-{
-	const struct imap_stream *s = imap->stream;
-
-	return runtime_now() - s->link.heard >= FRESH && !stream_quiet(s->link.stream);
 }
 
 fiber_fn static struct err enter_again(struct imap *imap)
@@ -44,9 +33,9 @@ fiber_fn static struct err enter_again(struct imap *imap)
 
 fiber_fn struct err imap_awake(struct imap *imap)
 {
-	if (imap_alive(imap) && !is_doubtful(imap))
+	if (imap_alive(imap) && stream_quiet(imap->stream->link.stream))
 		return ok();
-	/* Its NO is of no interest. */
+	/* Something came unasked: news of the mailbox, or the end. A NO is of no interest. */
 	if (imap_alive(imap))
 		(void)imap_command(imap, IMAP_STEP_OTHER, "NOOP").scope;
 	if (imap_alive(imap))

@@ -137,7 +137,7 @@ void entry_unique_id(
 {
 	if (*entry->unique_id) {
 		assert(strlen(entry->unique_id) < sizeof(ret->text));
-		strcpy(ret->text, entry->unique_id);
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", entry->unique_id);
 	} else if (*entry->key) {
 		/* Nobody remembers Maildir names by themselves. */
 		unique_id_name(
