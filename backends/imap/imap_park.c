@@ -7,9 +7,9 @@ void imap_park(struct backend *backend)
 {
 	struct imap *imap = (struct imap *)backend;
 
+	imap_ahead_free(imap);
 	if (!imap->keys.fit || !imap->stream)
 		return;
-	imap_ahead_free(imap);
 	imap_leave(imap_apart(imap));
 }
 

@@ -12,8 +12,9 @@
 
 #include "backends/imap/imap.h"
 
-/* backend_ops.rest: gives up the connection, and what was fetched ahead, unless there is no way
- * back. */
+/* backend_ops.rest: gives up what was fetched ahead, and the connection unless there is no way
+ * back.
+ */
 void imap_park(struct backend *backend);
 
 /* Makes sure that there is a connection as far as can be told, without a word to a server that has

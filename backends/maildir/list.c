@@ -309,7 +309,7 @@ static fiber_fn struct err list(struct listing *l)
 
 	if (stands_as_opened(l))
 		return ok();
-	offload(look_job, l);
+	share_offload(m->share, look_job, l);
 	if (failed(l->e))
 		return l->e;
 	m->names = l->names;
@@ -325,7 +325,7 @@ static fiber_fn struct err list(struct listing *l)
 	};
 	if (failed(e = maildir_learn(m, &learning)))
 		return e;
-	offload(settle, l);
+	share_offload(m->share, settle, l);
 	return ok();
 }
 

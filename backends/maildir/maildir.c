@@ -101,6 +101,28 @@ static struct err look_at_folder(struct maildir *m, int root_fd)
 	return look_at_subs(m, folder_fd);
 }
 
+/* Tenants are told apart by their addresses: a process has one configuration. */
+#define SHARES 64
+static struct tenant_share {
+	const struct tenant *tenant;
+	struct share *share;
+	struct tenant_share *next;
+} * tenant_shares[SHARES];
+
+static struct share *share_of(const struct tenant *tenant)
+{
+	struct tenant_share **at = &tenant_shares[(uintptr_t)tenant / sizeof *tenant % SHARES];
+
+	while (*at && (*at)->tenant != tenant)
+		at = &(*at)->next;
+	if (!*at) {
+		*at = mem_zalloc(1, sizeof **at);
+		(*at)->tenant = tenant;
+		(*at)->share = share_new();
+	}
+	return (*at)->share;
+}
+
 static void open_job(void *arg)
 {
 	struct opening *opening = arg;
@@ -129,7 +151,8 @@ static fiber_fn struct err maildir_open(const struct account *account,
 	m->account = account;
 	if (failed(e = maildir_root_path(account, &m->root)) || failed(e = name_folders(m)))
 		return e;
-	offload(open_job, &opening);
+	m->share = share_of(account->tenant);
+	share_offload(m->share, open_job, &opening);
 	if (!failed(opening.e))
 		*ret = &steal(m)->base;
 	return opening.e;

@@ -13,6 +13,7 @@
 #include "backends/backend.h"
 #include "backends/maildir/scan.h"
 #include "backends/maildir/state.h"
+#include "proxy/runtime/share.h"
 
 struct maildir_folder {
 	char *path;               /* maildir_folder_path; NULL: named twice, shows nothing */
@@ -23,6 +24,7 @@ struct maildir_folder {
 struct maildir {
 	struct backend base;
 	const struct account *account;
+	struct share *share; /* the tenant's, of the thread pool */
 	char *root;
 	struct maildir_folder *folders;
 	size_t n_folders;
