@@ -21,6 +21,8 @@
 
 #define JOIN_NONE UINT32_MAX
 
+#define CHANGED_LEAST 50 /* messages; fewer are never too many */
+
 #define MISSING_GRACE ((int64_t)7 * 24 * 60 * 60)  /* s; long enough for a restore from backup */
 #define ADOPTED_GRACE ((int64_t)90 * 24 * 60 * 60) /* s */
 #define SEEN_PERIOD   ((int64_t)24 * 60 * 60)      /* s; a login is noted as often */
@@ -69,12 +71,16 @@ struct join {
 	bool wanted;           /* there is something to write */
 	bool vital;            /* what the snapshot shows must not be shown before it is written */
 	size_t known, changed; /* messages that had an id; those that may show another now */
+	uint64_t *suspect;     /* bits by message: new, and maybe one of the known */
 	struct snapshot *snapshot; /* owned; its revision is the caller's to set */
 };
 
 /* All three steps, from what is joined. ERR_TEMP as snapshot_finish. */
 struct err join_run(struct join *join);
 void join_done(struct join *join);
+
+/* Whether more ids may change than uidl.max_changed allows. */
+bool join_changes_much(const struct join *join);
 
 /* The steps. */
 void join_pair(struct join *join);

@@ -7,160 +7,10 @@
  */
 #include <string.h>
 
-#include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/cache.h"
-#include "proxy/maildrop/drop.h"
-#include "proxy/maildrop/join.h"
-#include "proxy/runtime/pool.h"
-#include "proxy/runtime/wait.h"
+#include "proxy/maildrop/known.h"
 
 #define ROUNDS 8 /* of writing; who loses so often has a storm of logins around him */
-
-/* Messages from which on sorting and joining take longer than others should wait, and the part of
- * the pool that does it at most (pool.h). */
-#define COMPUTE_LONG  5000
-#define COMPUTE_SHARE 4
-
-#define CHANGED_LEAST 50 /* messages; fewer never refuse a login */
-
-struct login {
-	struct maildrop *drop;
-	struct registry_maildrop name;
-	struct arena *scratch;
-	struct backend_listing listing;
-	struct registry_record record; /* of the snapshot `base`, or of a later revision */
-	struct mark *floors;
-	bool stale;
-	bool unwritten; /* what was to be written could not be */
-};
-
-/* Computing over n messages: of many in the thread pool, a few at a time, since the other sessions
- * would have to wait for it. */
-fiber_fn static struct err compute(void (*job)(void *arg), void *arg, size_t n)
-{
-	static struct gate gate;
-	struct err e;
-
-	if (n < COMPUTE_LONG) {
-		job(arg);
-		return ok();
-	}
-	if (!gate.tail)
-		gate_init(&gate, pool_places(COMPUTE_SHARE));
-	if (failed(e = gate_enter(&gate)))
-		return err_context(e, "a large maildrop");
-	offload(job, arg);
-	gate_leave(&gate);
-	return ok();
-}
-
-struct base_job {
-	struct login *login;
-	struct registry_record record;
-	struct err e;
-};
-
-static void make_base(void *arg)
-{
-	struct base_job *job = arg;
-	struct maildrop *drop = job->login->drop;
-
-	job->e = snapshot_of_record(drop->account, drop->folders, &job->record, &drop->base);
-}
-
-fiber_fn static struct err load_base(struct login *login)
-{
-	struct base_job job = { .login = login };
-	struct err e;
-
-	e = registry_load(login->drop->registry, &login->name, login->scratch, &job.record);
-	if (!failed(e))
-		e = compute(make_base, &job, job.record.n_entries);
-	return failed(e) ? e : job.e;
-}
-
-/* What the registry knows: as this worker read it last, where it is that still. */
-fiber_fn static struct err find_base(struct login *login)
-{
-	struct maildrop *drop = login->drop;
-	struct snapshot *cached = cache_get(drop->account);
-	uint64_t revision;
-	struct err e;
-
-	if (!cached)
-		return load_base(login);
-	drop->base = snapshot_ref(cached);
-	e = registry_revision(drop->registry, &login->name, &revision);
-	if (failed(e) || revision == drop->base->revision)
-		return e;
-	snapshot_unref(steal(drop->base));
-	return load_base(login);
-}
-
-/* What the last listing of a folder showed, as far as that can be told from what was added to the
- * registry behind its back (by a session whose listing was stale, by QUIT). */
-static void judge(const struct snapshot *base, struct snapshot_folder *folder)
-{
-	struct mark mark = mark_parse(folder->mark);
-	const struct backend_message *messages = base->messages + folder->first;
-	size_t n = folder->n;
-
-	folder->judged = true;
-	while (n && messages[n - 1].uid && messages[n - 1].uid >= mark.uidnext)
-		n--;
-	folder->n_known = n;
-	for (size_t i = 0; i < n; i++)
-		if (bit_get(base->surplus, folder->first + i) ||
-			messages[i].uidvalidity != mark.uidvalidity)
-			return;
-	folder->known = true;
-}
-
-static struct backend_known known_of_folder(const struct login *login, size_t index)
-{
-	const struct snapshot *base = login->drop->base;
-	struct snapshot_folder *folder = &base->folders[index];
-	struct backend_known none = { 0 };
-
-	if (folder->absent || login->drop->folders->repeated[index])
-		return none;
-	if (!folder->judged)
-		judge(base, folder);
-	if (!folder->known)
-		return none;
-	return (struct backend_known){
-		.mark = arena_strdup(login->scratch, mark_parse(folder->mark).store),
-		.messages = base->messages + folder->first,
-		.n = folder->n_known,
-		.stands = &folder->stands,
-	};
-}
-
-static const struct backend_known *known_of(const struct login *login)
-{
-	size_t n = login->drop->base->n_folders;
-	struct backend_known *known = arena_zalloc(login->scratch, n, sizeof(*known));
-
-	for (size_t i = 0; i < n; i++)
-		known[i] = known_of_folder(login, i);
-	return known;
-}
-
-fiber_fn static struct err list(struct login *login)
-{
-	struct maildrop *drop = login->drop;
-	struct backend_list_request request = {
-		.known = known_of(login),
-		.identify = true,
-	};
-	struct err e;
-
-	e = drop->backend->ops->list(drop->backend, drop->arena, &request, &login->listing);
-	if (failed(e))
-		return e;
-	drop->quota = login->listing.quota;
-	return login->listing.n < UINT32_MAX ? ok() : err_make(ERR_LIMIT, "2^32 messages or more");
-}
 
 static bool same_text(const char *a, const char *b)
 {
@@ -220,49 +70,20 @@ static bool stands(const struct login *login)
 	       drop->opened - drop->base->seen < SEEN_PERIOD;
 }
 
-static void set_floors(struct login *login)
-{
-	size_t n = login->drop->folders->n_mail;
-
-	login->floors = arena_alloc(login->scratch, n * sizeof(*login->floors));
-	for (size_t i = 0; i < n; i++)
-		login->floors[i] = mark_parse(login->record.folders[i].mark);
-}
-
-static struct join join_of(const struct login *login)
-{
-	const struct maildrop *drop = login->drop;
-
-	return (struct join){
-		.account = drop->account,
-		.folders = drop->folders,
-		.record = &login->record,
-		.listing = &login->listing,
-		.floors = login->floors,
-		.warned = maildrop_quota_warns(drop) ? &drop->quota : NULL,
-		.now = drop->opened,
-		.stale = login->stale,
-		.scratch = login->scratch,
-	};
-}
-
 /* Too many at once are rather a mistake (another's mail, an empty store, a broken restore) than the
  * wish to download everything again. Judged by the first join: a stale one counts other things. */
 static struct err judge_changes(
 	const struct login *login, const struct join *join, struct maildrop_opening *opening)
 {
 	const struct account *account = login->drop->account;
-	unsigned limit = account->tenant->uidl.max_changed;
 
-	if (login->stale || (login->record.flags & REGISTRY_ACCEPTED) ||
-		join->changed < CHANGED_LEAST ||
-		(double)join->changed * 100 <= (double)join->known * limit)
+	if (login->stale || (login->record.flags & REGISTRY_ACCEPTED) || !join_changes_much(join))
 		return ok();
 	opening->refused_changes = true;
 	return err_make(ERR_TEMP,
 		"%zu of %zu messages would show another unique-id (uidl.max_changed: %u %%); to "
 		"accept: popgate uidl verify --accept %s",
-		join->changed, join->known, limit, account->login);
+		join->changed, join->known, account->tenant->uidl.max_changed, account->login);
 }
 
 /* The revision is that which the record has now. */
@@ -312,59 +133,33 @@ fiber_fn static struct err write_join(
 	return ok();
 }
 
-struct join_job {
-	struct join join;
-	struct err e;
-};
-
-static void run_join(void *arg)
-{
-	struct join_job *job = arg;
-
-	job->e = join_run(&job->join);
-}
-
 fiber_fn static struct err join_once(
 	struct login *login, struct maildrop_opening *opening, bool *again)
 {
-	struct join_job job = { .join = join_of(login) };
-	struct err e = compute(run_join, &job, login->listing.n + login->record.n_entries);
+	struct join join = { 0 };
+	struct err e = login_join(login, &join);
 
 	if (!failed(e))
-		e = job.e;
+		e = judge_changes(login, &join, opening);
 	if (!failed(e))
-		e = judge_changes(login, &job.join, opening);
-	if (!failed(e))
-		e = write_join(login, &job.join, opening, again);
-	join_done(&job.join);
+		e = write_join(login, &join, opening, again);
+	join_done(&join);
 	return e;
-}
-
-static void make_record(void *arg)
-{
-	struct login *login = arg;
-
-	login->record = snapshot_record(login->drop->base, login->drop->folders, login->scratch);
 }
 
 fiber_fn static struct err join_and_write(struct login *login, struct maildrop_opening *opening)
 {
-	struct maildrop *drop = login->drop;
 	bool again = true;
-	struct err e = compute(make_record, login, drop->base->n);
+	struct err e = login_begin_join(login);
 
-	if (failed(e))
-		return e;
-	set_floors(login);
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS && !failed(e); i++) {
 		e = join_once(login, opening, &again);
 		if (failed(e) || !again)
 			return e;
-		login->stale = true;
-		e = registry_load(drop->registry, &login->name, login->scratch, &login->record);
-		if (failed(e))
-			return e;
+		e = login_read_again(login);
 	}
+	if (failed(e))
+		return e;
 	return err_make(ERR_TEMP, "registry: others have written %u times meanwhile", ROUNDS);
 }
 
@@ -392,7 +187,7 @@ fiber_fn struct err drop_remember(struct maildrop *drop, struct maildrop_opening
 	};
 	struct err e;
 
-	if (failed(e = find_base(&login)) || failed(e = list(&login)))
+	if (failed(e = login_read(&login)) || failed(e = login_list(&login)))
 		return e;
 	if (stands(&login)) {
 		drop->snapshot = snapshot_ref(drop->base);

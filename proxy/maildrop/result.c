@@ -115,6 +115,9 @@ static void settle_entry(struct result *result, size_t index, size_t *n_forgotte
 			entry.missing = join->now;
 			result->keep[result->n_keep++] = entry;
 		}
+		/* Of a maildrop that nothing is known of, it can only come from a file. */
+		if (entry_adopted(&entry) && join->record->revision == 0)
+			result->keep[result->n_keep++] = entry;
 	}
 	result->apart[result->n_apart++] = entry;
 }
@@ -216,17 +219,21 @@ static void count_fresh(struct join *join, size_t folder)
 {
 	int64_t newest = join_of_maildir(join) ? newest_known(join, folder) : 0;
 
-	for (size_t i = 0; i < join->listing->n; i++)
-		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i) &&
-			join_folder_of(join, i) == &join->mail[folder] &&
-			is_suspect(join, i, newest))
-			join->mail[folder].fresh++;
+	for (size_t i = 0; i < join->listing->n; i++) {
+		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
+			join_folder_of(join, i) != &join->mail[folder] ||
+			!is_suspect(join, i, newest))
+			continue;
+		bit_set(join->suspect, i);
+		join->mail[folder].fresh++;
+	}
 }
 
 /* How many ids that were known may turn up as others. A hidden message that is not known again
  * would be shown again, so it counts too; among those that are, it does not. */
 static void count_changed(struct join *join)
 {
+	join->suspect = bits_new(join->scratch, join->listing->n);
 	for (size_t i = 0; i < join->record->n_entries; i++) {
 		const struct registry_entry *entry = &join->record->entries[i];
 
@@ -323,6 +330,14 @@ struct err join_result(struct join *join)
 	count_changed(join);
 	make_change(&result, n_forgotten);
 	return make_snapshot(&result);
+}
+
+bool join_changes_much(const struct join *join)
+{
+	unsigned limit = join->account->tenant->uidl.max_changed;
+
+	return join->changed >= CHANGED_LEAST &&
+	       (double)join->changed * 100 > (double)join->known * limit;
 }
 
 struct err join_run(struct join *join)
