@@ -222,6 +222,7 @@ static struct match_item item_of_entry(const struct registry_entry *entry)
 		.size = entry->size,
 		.arrival = entry->arrival,
 		.folder = entry->folder,
+		.until = adopted ? entry->missing : 0,
 		.adopted = adopted,
 	};
 }
@@ -243,11 +244,21 @@ static struct match_item item_of_message(const struct join *join, size_t index)
 /* What one call of match() is about. What was there until now comes before what has been missing:
  * a message that could not be told once has left an entry behind, which is not its own any more. */
 struct round {
-	enum { OF_FOLDER, OF_ALL, ADOPTED } lost;
+	enum { OF_FOLDER, OF_BEFORE, OF_ALL, ADOPTED } lost;
 	size_t folder;
 	bool missing;
 	enum match_rules rules;
 };
+
+/* Of an earlier UIDVALIDITY, or of another kind of store: what listings lack of these was not
+ * deleted, as far as that can be told, and may be on its way back. */
+static bool is_of_before(const struct join *join, const struct registry_entry *entry)
+{
+	uint32_t uidvalidity = join->mail[entry->folder].uidvalidity;
+
+	return (*entry->key == '\0') == join_of_maildir(join) ||
+	       (entry->uidvalidity && uidvalidity && entry->uidvalidity != uidvalidity);
+}
 
 /* What has been missing for less time first. */
 static int by_age(const void *a, const void *b, void *arg)
@@ -270,7 +281,8 @@ static bool is_candidate(
 		return entry_adopted(entry);
 	/* A message may have left a folder that is no more. */
 	return is_mail(join, entry) && (entry->missing != 0) == round->missing &&
-	       (round->lost == OF_ALL || entry->folder == round->folder);
+	       (round->lost == OF_ALL || entry->folder == round->folder) &&
+	       (round->lost != OF_BEFORE || is_of_before(join, entry));
 }
 
 static struct candidates lost_ones(const struct join *join, const struct round *round)
@@ -295,7 +307,7 @@ static struct candidates fresh_ones(const struct join *join, const struct round 
 
 	for (size_t i = 0; i < n; i++) {
 		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
-			(round->lost == OF_FOLDER &&
+			(round->lost <= OF_BEFORE &&
 				join_folder_of(join, i) != &join->mail[round->folder]))
 			continue;
 		fresh.indices[fresh.n] = (uint32_t)i;
@@ -342,12 +354,14 @@ void join_pair(struct join *join)
 	for (size_t i = 0; i < join->folders->n_mail; i++) {
 		const struct joined_folder *folder = &join->mail[i];
 
-		if (!folder->renumbered && !folder->converted && !folder->renamed)
+		if (!folder->renumbered && !folder->converted && !folder->renamed) {
+			pair_by_match(join, (struct round){ OF_BEFORE, i, true, MATCH_LIKELY });
 			continue;
+		}
 		pair_by_match(join, (struct round){ OF_FOLDER, i, false, MATCH_ALL });
 		pair_by_match(join, (struct round){ OF_FOLDER, i, true, MATCH_ALL });
 	}
-	pair_by_match(join, (struct round){ .lost = ADOPTED, .rules = MATCH_ALL });
 	pair_by_match(join, (struct round){ OF_ALL, 0, false, MATCH_CERTAIN });
 	pair_by_match(join, (struct round){ OF_ALL, 0, true, MATCH_CERTAIN });
+	pair_by_match(join, (struct round){ ADOPTED, 0, true, MATCH_ALL });
 }
