@@ -174,7 +174,7 @@ static bool is_still(const struct join *join, const struct registry_entry *entry
 	case SAME:
 		return true;
 	case UNKNOWN:
-		return !went_back(join, folder) && !is_of_others(folder) &&
+		return !went_back(join, folder) && (!entry->missing || !is_of_others(folder)) &&
 		       (entry->size == found->size || entry->arrival);
 	case DIFFERENT:
 		break;
