@@ -80,6 +80,17 @@ static void look_at_folders(struct join *join)
 	}
 }
 
+static void look_for_newest(struct join *join)
+{
+	for (size_t i = 0; i < join->record->n_entries; i++) {
+		const struct registry_entry *entry = entry_at(join, i);
+
+		if (is_mail(join, entry) && !entry->missing &&
+			entry->arrival > join->mail[entry->folder].newest)
+			join->mail[entry->folder].newest = entry->arrival;
+	}
+}
+
 static void pair(struct join *join, size_t message, size_t entry)
 {
 	join->entry_of[message] = (uint32_t)entry;
@@ -300,6 +311,15 @@ static struct candidates lost_ones(const struct join *join, const struct round *
 	return lost;
 }
 
+/* Not what is surely new, where a folder has only been taken to be written anew. */
+static bool may_have_been_there(const struct join *join, size_t message)
+{
+	const struct joined_folder *folder = join_folder_of(join, message);
+
+	return folder->converted || folder->renumbered || !folder->renamed ||
+	       join->listing->messages[message].arrival <= folder->newest;
+}
+
 static struct candidates fresh_ones(const struct join *join, const struct round *round)
 {
 	size_t n = join->listing->n;
@@ -308,7 +328,8 @@ static struct candidates fresh_ones(const struct join *join, const struct round 
 	for (size_t i = 0; i < n; i++) {
 		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
 			(round->lost <= OF_BEFORE &&
-				join_folder_of(join, i) != &join->mail[round->folder]))
+				join_folder_of(join, i) != &join->mail[round->folder]) ||
+			(round->lost == OF_FOLDER && !may_have_been_there(join, i)))
 			continue;
 		fresh.indices[fresh.n] = (uint32_t)i;
 		fresh.items[fresh.n++] = item_of_message(join, i);
@@ -347,6 +368,7 @@ void join_pair(struct join *join)
 	join->by_name =
 		order_by_name(join->listing->messages, n, join->folders, join->surplus, scratch);
 	look_at_folders(join);
+	look_for_newest(join);
 	pair_by_name(join);
 	look_for_other_names(join);
 	look_for_contradictions(join);

@@ -183,23 +183,8 @@ static void settle_marks(struct result *result)
 	}
 }
 
-/* A Maildir's messages may all get other names (a restore, another server's tools). A new one that
- * came earlier than the newest known one may be one of those. */
-static int64_t newest_known(const struct join *join, size_t folder)
-{
-	int64_t newest = 0;
-
-	for (size_t i = 0; i < join->record->n_entries; i++) {
-		const struct registry_entry *entry = &join->record->entries[i];
-
-		if (entry->folder == folder && !entry->missing && entry->arrival > newest)
-			newest = entry->arrival;
-	}
-	return newest;
-}
-
 /* Whether a new message may be one that was shown before under another id. */
-static bool is_suspect(const struct join *join, size_t index, int64_t newest)
+static bool is_suspect(const struct join *join, size_t index)
 {
 	const struct backend_message *message = &join->listing->messages[index];
 	const struct joined_folder *folder = join_folder_of(join, index);
@@ -207,19 +192,16 @@ static bool is_suspect(const struct join *join, size_t index, int64_t newest)
 	if (folder->renumbered || folder->converted)
 		return true;
 	if (join_of_maildir(join))
-		return message->arrival <= newest;
+		return message->arrival <= folder->newest;
 	return folder->before.uidvalidity == message->uidvalidity &&
 	       message->uid < folder->before.uidnext;
 }
 
 static void count_fresh(struct join *join, size_t folder)
 {
-	int64_t newest = join_of_maildir(join) ? newest_known(join, folder) : 0;
-
 	for (size_t i = 0; i < join->listing->n; i++)
 		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i) &&
-			join_folder_of(join, i) == &join->mail[folder] &&
-			is_suspect(join, i, newest))
+			join_folder_of(join, i) == &join->mail[folder] && is_suspect(join, i))
 			join->mail[folder].fresh++;
 }
 
