@@ -1,9 +1,11 @@
 """Messages get other names in their store; their unique-ids stay, and none is given twice."""
 
 import imaplib
+import re
 import shutil
 import sqlite3
 import time
+import zlib
 
 import pytest
 
@@ -19,11 +21,14 @@ LOGIN = "joe@acme.example"
 
 def letters(n, start=0):
     """Of different sizes, but for every third."""
-    return [corpus.message(f"number {i}", b"x" * (i % 3 * 7) + b"\r\n") for i in range(start, start + n)]
+    return [
+        corpus.message(f"number {i}", b"x" * (i % 3 * 7) + b"\r\n")
+        for i in range(start, start + n)
+    ]
 
 
 def subject_of(octets):
-    return next(line[9:] for line in octets.split(b"\r\n") if line.startswith(b"Subject: ")).decode()
+    return re.search(rb"^Subject: (.*)\r$", octets, re.M)[1].decode()
 
 
 class History:
@@ -49,7 +54,7 @@ class History:
 
 @pytest.fixture
 def tenant(gateway, directory, sha512):
-    """tenant(imap=… or maildir=…, …): a gateway for joe; stored(…) moves his mail elsewhere."""
+    """tenant(store, …): a gateway for joe; store is an imap block or a Maildir."""
 
     class Tenant:
         (directory / "passwords").write_text(f"{LOGIN}:{sha512}\n")
@@ -312,7 +317,7 @@ class Named(ScriptedImap):
         if " EMAILID" in items:
             plain += f" EMAILID ({self.names[uid]})".encode()
         if "X-GM-MSGID" in items:
-            plain += b" X-GM-MSGID %d" % (sum(self.names[uid].encode()) * 1000 + len(self.names[uid]))
+            plain += b" X-GM-MSGID %d" % zlib.crc32(self.names[uid].encode())
         return plain
 
     def commands_with(self, text):
