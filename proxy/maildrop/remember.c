@@ -11,8 +11,15 @@
 #include "proxy/maildrop/cache.h"
 #include "proxy/maildrop/drop.h"
 #include "proxy/maildrop/join.h"
+#include "proxy/runtime/pool.h"
+#include "proxy/runtime/wait.h"
 
 #define ROUNDS 8 /* of writing; who loses so often has a storm of logins around him */
+
+/* Messages from which on sorting and joining take longer than others should wait, and the part of
+ * the pool that does it at most (pool.h). */
+#define COMPUTE_LONG  5000
+#define COMPUTE_SHARE 4
 
 #define CHANGED_LEAST 50 /* messages; fewer never refuse a login */
 
@@ -27,16 +34,49 @@ struct login {
 	bool unwritten; /* what was to be written could not be */
 };
 
-fiber_fn static struct err load_base(struct login *login)
+/* Computing over n messages: of many in the thread pool, a few at a time, since the other sessions
+ * would have to wait for it. */
+fiber_fn static struct err compute(void (*job)(void *arg), void *arg, size_t n)
 {
-	struct maildrop *drop = login->drop;
-	struct registry_record record;
+	static struct gate gate;
 	struct err e;
 
-	e = registry_load(drop->registry, &login->name, login->scratch, &record);
-	if (failed(e))
-		return e;
-	return snapshot_of_record(drop->account, drop->folders, &record, &drop->base);
+	if (n < COMPUTE_LONG) {
+		job(arg);
+		return ok();
+	}
+	if (!gate.tail)
+		gate_init(&gate, pool_places(COMPUTE_SHARE));
+	if (failed(e = gate_enter(&gate)))
+		return err_context(e, "a large maildrop");
+	offload(job, arg);
+	gate_leave(&gate);
+	return ok();
+}
+
+struct base_job {
+	struct login *login;
+	struct registry_record record;
+	struct err e;
+};
+
+static void make_base(void *arg)
+{
+	struct base_job *job = arg;
+	struct maildrop *drop = job->login->drop;
+
+	job->e = snapshot_of_record(drop->account, drop->folders, &job->record, &drop->base);
+}
+
+fiber_fn static struct err load_base(struct login *login)
+{
+	struct base_job job = { .login = login };
+	struct err e;
+
+	e = registry_load(login->drop->registry, &login->name, login->scratch, &job.record);
+	if (!failed(e))
+		e = compute(make_base, &job, job.record.n_entries);
+	return failed(e) ? e : job.e;
 }
 
 /* What the registry knows: as this worker read it last, where it is that still. */
@@ -59,27 +99,41 @@ fiber_fn static struct err find_base(struct login *login)
 
 /* What the last listing of a folder showed, as far as that can be told from what was added to the
  * registry behind its back (by a session whose listing was stale, by QUIT). */
+static void judge(const struct snapshot *base, struct snapshot_folder *folder)
+{
+	struct mark mark = mark_parse(folder->mark);
+	const struct backend_message *messages = base->messages + folder->first;
+	size_t n = folder->n;
+
+	folder->judged = true;
+	while (n && messages[n - 1].uid && messages[n - 1].uid >= mark.uidnext)
+		n--;
+	folder->n_known = n;
+	for (size_t i = 0; i < n; i++)
+		if (bit_get(base->surplus, folder->first + i) ||
+			messages[i].uidvalidity != mark.uidvalidity)
+			return;
+	folder->known = true;
+}
+
 static struct backend_known known_of_folder(const struct login *login, size_t index)
 {
 	const struct snapshot *base = login->drop->base;
-	const struct snapshot_folder *folder = &base->folders[index];
-	struct mark mark = mark_parse(folder->mark);
-	struct backend_known none = { 0 }, known = {
-		.mark = arena_strdup(login->scratch, mark.store),
-		.messages = base->messages + folder->first,
-		.n = folder->n,
-	};
+	struct snapshot_folder *folder = &base->folders[index];
+	struct backend_known none = { 0 };
 
 	if (folder->absent || login->drop->folders->repeated[index])
 		return none;
-	while (known.n && known.messages[known.n - 1].uid &&
-		known.messages[known.n - 1].uid >= mark.uidnext)
-		known.n--;
-	for (size_t i = 0; i < known.n; i++)
-		if (bit_get(base->surplus, folder->first + i) ||
-			known.messages[i].uidvalidity != mark.uidvalidity)
-			return none;
-	return known;
+	if (!folder->judged)
+		judge(base, folder);
+	if (!folder->known)
+		return none;
+	return (struct backend_known){
+		.mark = arena_strdup(login->scratch, mark_parse(folder->mark).store),
+		.messages = base->messages + folder->first,
+		.n = folder->n_known,
+		.stands = &folder->stands,
+	};
 }
 
 static const struct backend_known *known_of(const struct login *login)
@@ -258,27 +312,49 @@ fiber_fn static struct err write_join(
 	return ok();
 }
 
+struct join_job {
+	struct join join;
+	struct err e;
+};
+
+static void run_join(void *arg)
+{
+	struct join_job *job = arg;
+
+	job->e = join_run(&job->join);
+}
+
 fiber_fn static struct err join_once(
 	struct login *login, struct maildrop_opening *opening, bool *again)
 {
-	struct join join = join_of(login);
-	struct err e = join_run(&join);
+	struct join_job job = { .join = join_of(login) };
+	struct err e = compute(run_join, &job, login->listing.n + login->record.n_entries);
 
 	if (!failed(e))
-		e = judge_changes(login, &join, opening);
+		e = job.e;
 	if (!failed(e))
-		e = write_join(login, &join, opening, again);
-	join_done(&join);
+		e = judge_changes(login, &job.join, opening);
+	if (!failed(e))
+		e = write_join(login, &job.join, opening, again);
+	join_done(&job.join);
 	return e;
+}
+
+static void make_record(void *arg)
+{
+	struct login *login = arg;
+
+	login->record = snapshot_record(login->drop->base, login->drop->folders, login->scratch);
 }
 
 fiber_fn static struct err join_and_write(struct login *login, struct maildrop_opening *opening)
 {
 	struct maildrop *drop = login->drop;
 	bool again = true;
-	struct err e = ok();
+	struct err e = compute(make_record, login, drop->base->n);
 
-	login->record = snapshot_record(drop->base, drop->folders, login->scratch);
+	if (failed(e))
+		return e;
 	set_floors(login);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		e = join_once(login, opening, &again);
