@@ -186,7 +186,8 @@ static void look_for_contradictions(struct join *join)
 }
 
 /* Whether a name that was found in a renumbered folder counts: of a message that is known to be the
- * same; and of one that may be, unless UIDs were given anew. */
+ * same; and of one that may be, unless UIDs were given anew. A stale listing may have come between
+ * two of the present numbering. */
 static bool is_still(const struct join *join, const struct registry_entry *entry, size_t message)
 {
 	const struct backend_message *found = &join->listing->messages[message];
@@ -196,8 +197,9 @@ static bool is_still(const struct join *join, const struct registry_entry *entry
 	case SAME:
 		return true;
 	case UNKNOWN:
-		return !went_back(join, folder) && (!entry->missing || !is_of_others(folder)) &&
-		       (entry->size == found->size || entry->arrival);
+		if (is_of_others(folder))
+			return !entry->missing && entry->size == found->size;
+		return !went_back(join, folder) && (entry->size == found->size || entry->arrival);
 	case DIFFERENT:
 		break;
 	}

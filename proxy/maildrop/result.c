@@ -184,7 +184,7 @@ static void settle_marks(struct result *result)
 }
 
 /* Whether a new message may be one that was shown before under another id. */
-static bool is_suspect(const struct join *join, size_t index)
+static bool is_suspect(const struct join *join, size_t index, int64_t newest)
 {
 	const struct backend_message *message = &join->listing->messages[index];
 	const struct joined_folder *folder = join_folder_of(join, index);
@@ -192,16 +192,19 @@ static bool is_suspect(const struct join *join, size_t index)
 	if (folder->renumbered || folder->converted)
 		return true;
 	if (join_of_maildir(join))
-		return message->arrival <= folder->newest;
+		return message->arrival <= newest;
 	return folder->before.uidvalidity == message->uidvalidity &&
 	       message->uid < folder->before.uidnext;
 }
 
 static void count_fresh(struct join *join, size_t folder)
 {
+	int64_t newest = join->mail[folder].newest;
+
 	for (size_t i = 0; i < join->listing->n; i++)
 		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i) &&
-			join_folder_of(join, i) == &join->mail[folder] && is_suspect(join, i))
+			join_folder_of(join, i) == &join->mail[folder] &&
+			is_suspect(join, i, newest))
 			join->mail[folder].fresh++;
 }
 
