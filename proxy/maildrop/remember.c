@@ -327,16 +327,18 @@ static void run_join(void *arg)
 fiber_fn static struct err join_once(
 	struct login *login, struct maildrop_opening *opening, bool *again)
 {
-	struct join_job job = { .join = join_of(login) };
-	struct err e = compute(run_join, &job, login->listing.n + login->record.n_entries);
+	struct join_job *job = arena_alloc(login->scratch, sizeof(*job));
+	struct err e;
 
+	*job = (struct join_job){ .join = join_of(login) };
+	e = compute(run_join, job, login->listing.n + login->record.n_entries);
 	if (!failed(e))
-		e = job.e;
+		e = job->e;
 	if (!failed(e))
-		e = judge_changes(login, &job.join, opening);
+		e = judge_changes(login, &job->join, opening);
 	if (!failed(e))
-		e = write_join(login, &job.join, opening, again);
-	join_done(&job.join);
+		e = write_join(login, &job->join, opening, again);
+	join_done(&job->join);
 	return e;
 }
 
