@@ -33,8 +33,9 @@ struct joined_folder {
 	struct mark before;            /* of the record */
 	uint32_t uidvalidity, uidnext; /* of the listing; uidnext also where the store tells none */
 	bool renumbered;
-	bool converted;     /* another kind of store had its messages */
-	bool renamed;       /* of a Maildir: not one of the names that were known is there */
+	bool converted; /* another kind of store had its messages */
+	bool renamed;   /* of a Maildir: not one of the names that were known is there */
+	int64_t newest; /* of a Maildir: the last arrival that was known; what is new came later */
 	size_t lost, fresh; /* messages that went, that came, as far as one may be the other */
 };
 

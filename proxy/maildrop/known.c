@@ -234,11 +234,13 @@ static void run_join(void *arg)
 	job->e = join_run(&job->join);
 }
 
-fiber_fn struct err login_join(struct login *login, struct join *ret)
+fiber_fn struct err login_join(struct login *login, struct join **ret)
 {
-	struct join_job job = { .join = join_of(login) };
-	struct err e = compute(run_join, &job, login->listing.n + login->record.n_entries);
+	struct join_job *job = arena_alloc(login->scratch, sizeof(*job));
+	struct err e;
 
-	*ret = job.join;
-	return failed(e) ? e : job.e;
+	*job = (struct join_job){ .join = join_of(login) };
+	*ret = &job->join;
+	e = compute(run_join, job, login->listing.n + login->record.n_entries);
+	return failed(e) ? e : job->e;
 }

@@ -28,7 +28,7 @@ fiber_fn struct err login_list(struct login *login);
 fiber_fn struct err login_begin_join(struct login *login);
 /* The record again, since others have written. The listing is stale then. */
 fiber_fn struct err login_read_again(struct login *login);
-/* join_run; join_done is the caller's in any case. */
-fiber_fn struct err login_join(struct login *login, struct join *ret);
+/* join_run; in scratch. join_done is the caller's in any case. */
+fiber_fn struct err login_join(struct login *login, struct join **ret);
 
 #endif

@@ -88,17 +88,17 @@ static void fill(struct previewing *p)
 fiber_fn static struct err foresee(struct login *login, struct maildrop_preview *ret)
 {
 	struct previewing previewing = { .drop = login->drop, .preview = ret };
-	struct join join = { 0 };
+	struct join *join;
 	struct err e;
 
 	if (failed(e = login_read(login)) || failed(e = login_list(login)) ||
 		failed(e = login_begin_join(login)))
 		return e;
 	e = login_join(login, &join);
-	previewing.join = &join;
+	previewing.join = join;
 	if (!failed(e))
 		fill(&previewing);
-	join_done(&join);
+	join_done(join);
 	return e;
 }
 

@@ -136,14 +136,14 @@ fiber_fn static struct err write_join(
 fiber_fn static struct err join_once(
 	struct login *login, struct maildrop_opening *opening, bool *again)
 {
-	struct join join = { 0 };
+	struct join *join;
 	struct err e = login_join(login, &join);
 
 	if (!failed(e))
-		e = judge_changes(login, &join, opening);
+		e = judge_changes(login, join, opening);
 	if (!failed(e))
-		e = write_join(login, &join, opening, again);
-	join_done(&join);
+		e = write_join(login, join, opening, again);
+	join_done(join);
 	return e;
 }
 

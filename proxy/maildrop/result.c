@@ -186,21 +186,6 @@ static void settle_marks(struct result *result)
 	}
 }
 
-/* A Maildir's messages may all get other names (a restore, another server's tools). A new one that
- * came earlier than the newest known one may be one of those. */
-static int64_t newest_known(const struct join *join, size_t folder)
-{
-	int64_t newest = 0;
-
-	for (size_t i = 0; i < join->record->n_entries; i++) {
-		const struct registry_entry *entry = &join->record->entries[i];
-
-		if (entry->folder == folder && !entry->missing && entry->arrival > newest)
-			newest = entry->arrival;
-	}
-	return newest;
-}
-
 /* Whether a new message may be one that was shown before under another id. */
 static bool is_suspect(const struct join *join, size_t index, int64_t newest)
 {
@@ -217,7 +202,7 @@ static bool is_suspect(const struct join *join, size_t index, int64_t newest)
 
 static void count_fresh(struct join *join, size_t folder)
 {
-	int64_t newest = join_of_maildir(join) ? newest_known(join, folder) : 0;
+	int64_t newest = join->mail[folder].newest;
 
 	for (size_t i = 0; i < join->listing->n; i++) {
 		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
