@@ -139,20 +139,30 @@ static void list_message(struct fake_listing *l, const struct backend_known *kno
 		listed->emailid = NULL;
 }
 
+/* The numbers of a mark of an IMAP folder. */
+static struct mail_folder parse_mark(const char *mark)
+{
+	char *end;
+	unsigned long uidvalidity = strtoul(mark, &end, 10);
+	unsigned long uidnext = *end ? strtoul(end + 1, &end, 10) : 0;
+
+	return (struct mail_folder){
+		.uidvalidity = (uint32_t)uidvalidity,
+		.uidnext = (uint32_t)uidnext,
+		.restorations = *end ? (uint32_t)strtoul(end + 1, NULL, 10) : 0,
+	};
+}
+
 static bool was_renumbered(const struct mail_folder *folder, const char *mark)
 {
-	unsigned uidvalidity, uidnext;
+	struct mail_folder before = parse_mark(mark);
 
-	return sscanf(mark, "%u/%u/", &uidvalidity, &uidnext) == 2 &&
-	       (uidvalidity != folder->uidvalidity || folder->uidnext < uidnext);
+	return before.uidvalidity != folder->uidvalidity || folder->uidnext < before.uidnext;
 }
 
 static bool was_restored(const struct mail_folder *folder, const char *mark)
 {
-	unsigned restorations;
-
-	return sscanf(mark, "%*u/%*u/%u", &restorations) == 1 &&
-	       restorations != folder->restorations;
+	return parse_mark(mark).restorations != folder->restorations;
 }
 
 static void list_folder(struct fake_listing *l, uint16_t folder)
@@ -217,8 +227,8 @@ static struct err fake_list(struct backend *backend, struct arena *mem,
 	ret->folders = arena_zalloc(mem, n_folders, sizeof(*ret->folders));
 	ret->messages = l.messages =
 		arena_alloc(mem, session->backend.mail->n * sizeof(*l.messages));
-	for (uint16_t i = 0; i < n_folders; i++)
-		list_folder(&l, i);
+	for (size_t i = 0; i < n_folders; i++)
+		list_folder(&l, (uint16_t)i);
 	if (is_requests_own(&l, n_folders))
 		ret->messages = request->known[0].messages;
 	session->backend.listed = ret->messages;

@@ -11,6 +11,11 @@ struct shown_id {
 	uint64_t size;
 };
 
+static void copy_id(char *to, const char *from)
+{
+	snprintf(to, UNIQUE_ID_MAX + 1, "%s", from);
+}
+
 /* xorshift64* */
 unsigned history_random(struct history *h, unsigned n)
 {
@@ -425,7 +430,7 @@ void history_save(struct history *h)
 	for (size_t i = 0; i < h->n; i++) {
 		struct letter *letter = &h->letters[i];
 
-		strcpy(letter->saved_id, letter->loose ? "" : letter->id);
+		copy_id(letter->saved_id, letter->loose ? "" : letter->id);
 		letter->saved_hidden = letter->hidden_by != 0;
 	}
 }
@@ -480,7 +485,7 @@ static void judge_id(struct history *h, const char *id, uint64_t size)
 		h->room_shown = h->room_shown * 2 + 64;
 		h->shown = mem_resize(h->shown, h->room_shown, sizeof(*h->shown));
 	}
-	strcpy(h->shown[h->n_shown].id, id);
+	copy_id(h->shown[h->n_shown].id, id);
 	h->shown[h->n_shown++].size = size;
 }
 
@@ -498,7 +503,7 @@ static void judge_letter(
 			letter->id, id);
 	if (strcmp(letter->id, id) != 0)
 		letter->since = h->tick;
-	strcpy(letter->id, id);
+	copy_id(letter->id, id);
 	letter->loose = !recorded;
 	letter->strange &= !recorded;
 }
