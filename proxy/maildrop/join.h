@@ -46,6 +46,8 @@ struct join {
 	const struct backend_quota *warned; /* the quota that a notice is to tell of; NULL: none */
 	int64_t now;
 	bool stale;
+	bool adopting; /* the adopted entries of the record are to be written with this change */
+	const struct backend_legacy *legacy; /* by message, of those that are fresh; NULL: none */
 	struct arena *scratch;
 
 	/* By message. */
@@ -71,16 +73,14 @@ struct join {
 	struct snapshot *snapshot; /* owned; its revision is the caller's to set */
 };
 
-/* All three steps, from what is joined. ERR_TEMP as snapshot_finish. */
-struct err join_run(struct join *join);
-void join_done(struct join *join);
-
-/* The steps. */
+/* The steps, from what is joined. After the first it shows which messages are fresh (entry_of).
+ * join_result: ERR_TEMP as snapshot_finish. */
 void join_pair(struct join *join);
 void join_give(struct join *join);
 /* A number of the maildrop, as text; in scratch. */
 const char *join_number(struct join *join);
 struct err join_result(struct join *join);
+void join_done(struct join *join);
 
 static inline bool join_of_maildir(const struct join *join)
 {

@@ -9,23 +9,12 @@
 
 #include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/cache.h"
-#include "proxy/maildrop/drop.h"
-#include "proxy/maildrop/join.h"
+#include "proxy/maildrop/remember.h"
+#include "proxy/maildrop/template_id.h"
 
 #define ROUNDS 8 /* of writing; who loses so often has a storm of logins around him */
 
 #define CHANGED_LEAST 50 /* messages; fewer never refuse a login */
-
-struct login {
-	struct maildrop *drop;
-	struct registry_maildrop name;
-	struct arena *scratch;
-	struct backend_listing listing;
-	struct registry_record record; /* of the snapshot `base`, or of a later revision */
-	struct mark *floors;
-	bool stale;
-	bool unwritten; /* what was to be written could not be */
-};
 
 fiber_fn static struct err load_base(struct login *login)
 {
@@ -92,12 +81,24 @@ static const struct backend_known *known_of(const struct login *login)
 	return known;
 }
 
+/* Whether there are ids of another server that wait for their messages. */
+static bool awaits_adopted(const struct login *login)
+{
+	const struct snapshot *base = login->drop->base;
+
+	for (size_t i = 0; i < base->n_apart; i++)
+		if (entry_adopted(&base->apart[i]))
+			return true;
+	return login->adopted.n > 0;
+}
+
 fiber_fn static struct err list(struct login *login)
 {
 	struct maildrop *drop = login->drop;
 	struct backend_list_request request = {
-		.known = known_of(login),
+		.known = login->from_scratch ? NULL : known_of(login),
 		.identify = true,
+		.fingerprints = login->from_scratch || awaits_adopted(login),
 	};
 	struct err e;
 
@@ -106,6 +107,26 @@ fiber_fn static struct err list(struct login *login)
 		return e;
 	drop->quota = login->listing.quota;
 	return login->listing.n < UINT32_MAX ? ok() : err_make(ERR_LIMIT, "2^32 messages or more");
+}
+
+/* A maildrop that nobody knows may be one of the server before. */
+fiber_fn static struct err adopt(struct login *login)
+{
+	const struct maildrop *drop = login->drop;
+
+	if (drop->base->revision)
+		return ok();
+	return adopted_entries(drop->account->tenant, drop->account->login, drop->opened,
+		login->scratch, &login->adopted);
+}
+
+fiber_fn struct err login_list(struct login *login)
+{
+	struct err e;
+
+	if (failed(e = find_base(login)) || failed(e = adopt(login)))
+		return e;
+	return list(login);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -188,27 +209,76 @@ static struct join join_of(const struct login *login)
 		.warned = maildrop_quota_warns(drop) ? &drop->quota : NULL,
 		.now = drop->opened,
 		.stale = login->stale,
+		.adopting = login->adopting,
 		.scratch = login->scratch,
 	};
 }
 
+/* What the server before left of the messages that are fresh, where ids are made of that. */
+fiber_fn static struct err ask_legacy(const struct login *login, struct join *join)
+{
+	const struct maildrop *drop = login->drop;
+	struct arena *scratch = login->scratch;
+	size_t n = login->listing.n, n_fresh = 0;
+	struct backend_message *fresh;
+	struct backend_legacy *found, *legacy;
+	struct err e;
+
+	if (!template_of(drop->account->tenant) || !drop->backend->ops->legacy)
+		return ok();
+	fresh = arena_alloc(scratch, n * sizeof(*fresh));
+	for (size_t i = 0; i < n; i++)
+		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i))
+			fresh[n_fresh++] = login->listing.messages[i];
+	if (n_fresh == 0)
+		return ok();
+	found = arena_zalloc(scratch, n_fresh, sizeof(*found));
+	e = drop->backend->ops->legacy(drop->backend, scratch, fresh, n_fresh, found);
+	if (failed(e))
+		return e;
+	legacy = arena_zalloc(scratch, n, sizeof(*legacy));
+	for (size_t i = n; i-- > 0;)
+		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i))
+			legacy[i] = found[--n_fresh];
+	join->legacy = legacy;
+	return ok();
+}
+
+fiber_fn struct err login_join(struct login *login, struct join *ret)
+{
+	struct err e;
+
+	*ret = join_of(login);
+	join_pair(ret);
+	if (failed(e = ask_legacy(login, ret)))
+		return e;
+	join_give(ret);
+	return join_result(ret);
+}
+
 /* Too many at once are rather a mistake (another's mail, an empty store, a broken restore) than the
  * wish to download everything again. Judged by the first join: a stale one counts other things. */
+bool login_is_refused(const struct login *login, const struct join *join)
+{
+	unsigned limit = login->drop->account->tenant->uidl.max_changed;
+
+	return !login->stale && !(login->record.flags & REGISTRY_ACCEPTED) &&
+	       join->changed >= CHANGED_LEAST &&
+	       (double)join->changed * 100 > (double)join->known * limit;
+}
+
 static struct err judge_changes(
 	const struct login *login, const struct join *join, struct maildrop_opening *opening)
 {
 	const struct account *account = login->drop->account;
-	unsigned limit = account->tenant->uidl.max_changed;
 
-	if (login->stale || (login->record.flags & REGISTRY_ACCEPTED) ||
-		join->changed < CHANGED_LEAST ||
-		(double)join->changed * 100 <= (double)join->known * limit)
+	if (!login_is_refused(login, join))
 		return ok();
 	opening->refused_changes = true;
 	return err_make(ERR_TEMP,
 		"%zu of %zu messages would show another unique-id (uidl.max_changed: %u %%); to "
 		"accept: popgate uidl verify --accept %s",
-		join->changed, join->known, limit, account->login);
+		join->changed, join->known, account->tenant->uidl.max_changed, account->login);
 }
 
 /* The revision is that which the record has now. */
@@ -261,8 +331,8 @@ fiber_fn static struct err write_join(
 fiber_fn static struct err join_once(
 	struct login *login, struct maildrop_opening *opening, bool *again)
 {
-	struct join join = join_of(login);
-	struct err e = join_run(&join);
+	struct join join;
+	struct err e = login_join(login, &join);
 
 	if (!failed(e))
 		e = judge_changes(login, &join, opening);
@@ -272,19 +342,33 @@ fiber_fn static struct err join_once(
 	return e;
 }
 
+void login_begin(struct login *login)
+{
+	struct maildrop *drop = login->drop;
+
+	login->record = snapshot_record(drop->base, drop->folders, login->scratch);
+	login->adopting = login->adopted.n > 0;
+	if (login->adopting) {
+		login->record.entries = login->adopted.entries;
+		login->record.n_entries = login->adopted.n;
+		login->record.next = login->adopted.next;
+	}
+	set_floors(login);
+}
+
 fiber_fn static struct err join_and_write(struct login *login, struct maildrop_opening *opening)
 {
 	struct maildrop *drop = login->drop;
 	bool again = true;
 	struct err e = ok();
 
-	login->record = snapshot_record(drop->base, drop->folders, login->scratch);
-	set_floors(login);
+	login_begin(login);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		e = join_once(login, opening, &again);
 		if (failed(e) || !again)
 			return e;
 		login->stale = true;
+		login->adopting = false; /* by the other */
 		e = registry_load(drop->registry, &login->name, login->scratch, &login->record);
 		if (failed(e))
 			return e;
@@ -316,7 +400,7 @@ fiber_fn struct err drop_remember(struct maildrop *drop, struct maildrop_opening
 	};
 	struct err e;
 
-	if (failed(e = find_base(&login)) || failed(e = list(&login)))
+	if (failed(e = login_list(&login)))
 		return e;
 	if (stands(&login)) {
 		drop->snapshot = snapshot_ref(drop->base);

@@ -116,6 +116,8 @@ static void settle_entry(struct result *result, size_t index, size_t *n_forgotte
 			result->keep[result->n_keep++] = entry;
 		}
 	}
+	if (join->adopting && entry_adopted(&entry))
+		result->keep[result->n_keep++] = entry;
 	result->apart[result->n_apart++] = entry;
 }
 
@@ -319,13 +321,6 @@ struct err join_result(struct join *join)
 	count_changed(join);
 	make_change(&result, n_forgotten);
 	return make_snapshot(&result);
-}
-
-struct err join_run(struct join *join)
-{
-	join_pair(join);
-	join_give(join);
-	return join_result(join);
 }
 
 void join_done(struct join *join)

@@ -64,5 +64,6 @@ int uidl_list(int argc, char **argv);
 int uidl_export(int argc, char **argv);
 int uidl_import(int argc, char **argv);
 int uidl_harvest(int argc, char **argv);
+int uidl_verify(int argc, char **argv);
 
 #endif
