@@ -32,6 +32,14 @@ static void put_in_order(const struct lister *l, struct imap_ground *ground)
 	ground->messages = ground->own;
 }
 
+/* HIGHESTMODSEQ only grows (RFC 7162 section 3.1.2.1). One that is less than it was tells of a
+ * mailbox that was restored from a copy, whose UIDs may have been given anew since, or of counters
+ * that were made anew. */
+static bool went_back(const struct imap_ground *ground, const struct imap *imap)
+{
+	return imap->highestmodseq > 0 && imap->highestmodseq < ground->mark.modseq;
+}
+
 bool imap_ground_lay(
 	struct imap_ground *ground, const struct lister *l, const struct backend_known *known)
 {
@@ -45,6 +53,7 @@ bool imap_ground_lay(
 		put_in_order(l, ground);
 		ground->firm = is_in_order(l, ground);
 	}
+	ground->firm = ground->firm && !went_back(ground, l->imap);
 	return true;
 }
 

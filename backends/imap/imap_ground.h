@@ -12,10 +12,11 @@ struct imap_ground {
 	const struct backend_message *messages; /* ascending by UID; the request's own, or own */
 	size_t n;
 	struct backend_message *own;
-	bool firm; /* no UID twice, and none that the mark does not cover */
+	bool firm; /* no UID twice, none that the mark does not cover, and nothing tells that they
+		    * may have been given anew */
 };
 
-/* The ground for the lister's folder. false: the request knows nothing of it. */
+/* The ground for the lister's folder, which is selected. false: the request knows nothing of it. */
 bool imap_ground_lay(
 	struct imap_ground *ground, const struct lister *l, const struct backend_known *known);
 void imap_ground_done(struct imap_ground *ground);

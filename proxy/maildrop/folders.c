@@ -22,7 +22,9 @@ static size_t find(const struct folders *folders, const char *name)
 	return i;
 }
 
-static void add(struct folders *folders, size_t index, const char *name)
+/* main: the tenant's main folder. A login may choose another one, but the ids of a message must not
+ * depend on how it is looked at: the registry knows it once. */
+static void add(struct folders *folders, size_t index, const char *name, const char *main)
 {
 	size_t at = find(folders, name);
 
@@ -31,7 +33,8 @@ static void add(struct folders *folders, size_t index, const char *name)
 	if (folders->repeated[index])
 		return;
 	folders->names[at] = name;
-	folders->hashes[at] = index ? unique_id_folder_hash(name) : UNIQUE_ID_MAIN_FOLDER;
+	folders->hashes[at] =
+		strcmp(name, main) == 0 ? UNIQUE_ID_MAIN_FOLDER : unique_id_folder_hash(name);
 	folders->to_store[at] = (uint16_t)index;
 	folders->n_mail++;
 }
@@ -39,7 +42,7 @@ static void add(struct folders *folders, size_t index, const char *name)
 static struct err check_hashes(const struct folders *folders)
 {
 	for (size_t i = 1; i < folders->n_mail; i++)
-		for (size_t j = 1; j < i; j++)
+		for (size_t j = 0; j < i; j++)
 			if (folders->hashes[i] == folders->hashes[j])
 				return err_make(ERR_PERM,
 					"maildrop.also: the unique-ids of folders %s and %s would "
@@ -52,6 +55,7 @@ struct err folders_make(const struct account *account, struct arena *arena, stru
 {
 	const struct maildrop_settings *settings = &account->tenant->maildrop;
 	struct folders *folders = arena_zalloc(arena, 1, sizeof(*folders));
+	const char *main = identity(settings->folder);
 	size_t n = settings->also.n + 1;
 
 	*ret = folders;
@@ -61,9 +65,9 @@ struct err folders_make(const struct account *account, struct arena *arena, stru
 	folders->names = arena_zalloc(arena, n + 1, sizeof(*folders->names));
 	folders->hashes = arena_zalloc(arena, n + 1, sizeof(*folders->hashes));
 	folders->to_store = arena_zalloc(arena, n + 1, sizeof(*folders->to_store));
-	add(folders, 0, identity(account->folder));
+	add(folders, 0, identity(account->folder), main);
 	for (size_t i = 1; i < n; i++)
-		add(folders, i, identity(settings->also.items[i - 1]));
+		add(folders, i, identity(settings->also.items[i - 1]), main);
 	folders->n = folders->n_mail;
 	if (settings->quota_warning > 0)
 		folders->names[folders->n++] = NOTICE_FOLDER;

@@ -18,7 +18,8 @@ struct folders {
 	size_t n_mail;         /* of the registry's, those that hold mail */
 	size_t n;              /* those and NOTICE_FOLDER, whose index is n_mail where it is */
 	const char **names;    /* by the registry's index */
-	uint32_t *hashes;      /* by the registry's index; UNIQUE_ID_MAIN_FOLDER for the first */
+	uint32_t *hashes;      /* by the registry's index; UNIQUE_ID_MAIN_FOLDER for
+				* the tenant's maildrop.folder */
 	uint16_t *to_store;    /* by the registry's index, of those that hold mail */
 };
 

@@ -147,15 +147,19 @@ static const char *free_number(struct giving *giving)
 	return text;
 }
 
-/* NULL: what the template needs is not known, or the text is taken. */
+/* NULL: what the template needs is not known, or the text is taken. What is spent in one folder may
+ * be new in another, so only the main one's messages are named so. */
 static const char *by_template(struct giving *giving, size_t index)
 {
 	const struct join *join = giving->join;
+	const struct folders *folders = join->folders;
+	const struct backend_message *message = &join->listing->messages[index];
 	const struct backend_legacy *legacy = join->legacy ? &join->legacy[index] : NULL;
 	struct unique_id id;
 	const char *text;
 
-	if (!template_id(&id, giving->format, &join->listing->messages[index], legacy))
+	if (folders->hashes[folders->to_registry[message->folder]] != UNIQUE_ID_MAIN_FOLDER ||
+		!template_id(&id, giving->format, message, legacy))
 		return NULL;
 	text = copy_text(join, &id);
 	return id_set_add(&giving->taken, text) ? text : NULL;

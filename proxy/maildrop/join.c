@@ -128,6 +128,17 @@ static enum identity identify(
 	return UNKNOWN;
 }
 
+/* Another tool has written the Maildir anew, if it has not been emptied. What a stale listing lacks
+ * may only have got its name since. */
+static void look_for_other_names(struct join *join)
+{
+	for (size_t i = 0; i < join->folders->n_mail; i++)
+		join->mail[i].renamed = join_of_maildir(join) && !join->stale;
+	for (size_t i = 0; i < join->listing->n; i++)
+		if (join->entry_of[i] != JOIN_NONE)
+			join_folder_of(join, i)->renamed = false;
+}
+
 /* What the names that were found say against the folders. */
 static void look_for_contradictions(struct join *join)
 {
@@ -157,12 +168,13 @@ static void look_for_contradictions(struct join *join)
 static bool is_still(const struct join *join, const struct registry_entry *entry, size_t message)
 {
 	const struct backend_message *found = &join->listing->messages[message];
+	const struct joined_folder *folder = join_folder_of(join, message);
 
 	switch (identify(entry, found)) {
 	case SAME:
 		return true;
 	case UNKNOWN:
-		return !went_back(join, join_folder_of(join, message)) &&
+		return !went_back(join, folder) && !is_of_others(folder) &&
 		       (entry->size == found->size || entry->arrival);
 	case DIFFERENT:
 		break;
@@ -228,53 +240,63 @@ static struct match_item item_of_message(const struct join *join, size_t index)
 	};
 }
 
-/* What one call of match() is about. */
-enum round {
-	ROUND_FOLDER, /* one folder was renumbered or converted */
-	ROUND_ADOPTED,
-	ROUND_CERTAIN,
+/* What one call of match() is about. What was there until now comes before what has been missing:
+ * a message that could not be told once has left an entry behind, which is not its own any more. */
+struct round {
+	enum { OF_FOLDER, OF_ALL, ADOPTED } lost;
+	size_t folder;
+	bool missing;
+	enum match_rules rules;
 };
 
+/* What has been missing for less time first. */
 static int by_age(const void *a, const void *b, void *arg)
 {
 	const struct join *join = arg;
 	const struct registry_entry *m = entry_at(join, *(const uint32_t *)a);
 	const struct registry_entry *n = entry_at(join, *(const uint32_t *)b);
 
+	if (m->missing != n->missing)
+		return m->missing > n->missing ? -1 : 1;
 	if (m->folder == n->folder && *m->key && *n->key && m->arrival != n->arrival)
 		return m->arrival < n->arrival ? -1 : 1;
 	return compare_names(m, n);
 }
 
-static struct candidates lost_ones(const struct join *join, enum round round, size_t folder)
+static bool is_candidate(
+	const struct join *join, const struct round *round, const struct registry_entry *entry)
+{
+	if (round->lost == ADOPTED)
+		return entry_adopted(entry);
+	/* A message may have left a folder that is no more. */
+	return is_mail(join, entry) && (entry->missing != 0) == round->missing &&
+	       (round->lost == OF_ALL || entry->folder == round->folder);
+}
+
+static struct candidates lost_ones(const struct join *join, const struct round *round)
 {
 	size_t n = join->record->n_entries;
 	struct candidates lost = candidates_new(join->scratch, n);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct registry_entry *entry = entry_at(join, i);
-		bool wanted = round == ROUND_ADOPTED ? entry_adopted(entry)
-						     : is_known_folder(join, entry);
-
-		if (round == ROUND_FOLDER && entry->folder != folder)
-			wanted = false;
-		if (wanted && join->message_of[i] == JOIN_NONE)
+	for (size_t i = 0; i < n; i++)
+		if (join->message_of[i] == JOIN_NONE &&
+			is_candidate(join, round, entry_at(join, i)))
 			lost.indices[lost.n++] = (uint32_t)i;
-	}
 	qsort_r(lost.indices, lost.n, sizeof(*lost.indices), by_age, (void *)join);
 	for (size_t i = 0; i < lost.n; i++)
 		lost.items[i] = item_of_entry(entry_at(join, lost.indices[i]));
 	return lost;
 }
 
-static struct candidates fresh_ones(const struct join *join, enum round round, size_t folder)
+static struct candidates fresh_ones(const struct join *join, const struct round *round)
 {
 	size_t n = join->listing->n;
 	struct candidates fresh = candidates_new(join->scratch, n);
 
 	for (size_t i = 0; i < n; i++) {
 		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
-			(round == ROUND_FOLDER && join_folder_of(join, i) != &join->mail[folder]))
+			(round->lost == OF_FOLDER &&
+				join_folder_of(join, i) != &join->mail[round->folder]))
 			continue;
 		fresh.indices[fresh.n] = (uint32_t)i;
 		fresh.items[fresh.n++] = item_of_message(join, i);
@@ -282,16 +304,15 @@ static struct candidates fresh_ones(const struct join *join, enum round round, s
 	return fresh;
 }
 
-static void pair_by_match(struct join *join, enum round round, size_t folder)
+static void pair_by_match(struct join *join, struct round round)
 {
-	struct candidates lost = lost_ones(join, round, folder), fresh;
+	struct candidates lost = lost_ones(join, &round), fresh;
 	const uint32_t *found;
 
 	if (lost.n == 0)
 		return;
-	fresh = fresh_ones(join, round, folder);
-	found = match(lost.items, lost.n, fresh.items, fresh.n,
-		round == ROUND_CERTAIN ? MATCH_CERTAIN : MATCH_ALL, join->scratch);
+	fresh = fresh_ones(join, &round);
+	found = match(lost.items, lost.n, fresh.items, fresh.n, round.rules, join->scratch);
 	for (size_t i = 0; i < fresh.n; i++) {
 		if (found[i] == MATCH_NONE)
 			continue;
@@ -315,11 +336,18 @@ void join_pair(struct join *join)
 		order_by_name(join->listing->messages, n, join->folders, join->surplus, scratch);
 	look_at_folders(join);
 	pair_by_name(join);
+	look_for_other_names(join);
 	look_for_contradictions(join);
 	part_in_renumbered(join);
-	for (size_t i = 0; i < join->folders->n_mail; i++)
-		if (join->mail[i].renumbered || join->mail[i].converted)
-			pair_by_match(join, ROUND_FOLDER, i);
-	pair_by_match(join, ROUND_ADOPTED, 0);
-	pair_by_match(join, ROUND_CERTAIN, 0);
+	for (size_t i = 0; i < join->folders->n_mail; i++) {
+		const struct joined_folder *folder = &join->mail[i];
+
+		if (!folder->renumbered && !folder->converted && !folder->renamed)
+			continue;
+		pair_by_match(join, (struct round){ OF_FOLDER, i, false, MATCH_ALL });
+		pair_by_match(join, (struct round){ OF_FOLDER, i, true, MATCH_ALL });
+	}
+	pair_by_match(join, (struct round){ .lost = ADOPTED, .rules = MATCH_ALL });
+	pair_by_match(join, (struct round){ OF_ALL, 0, false, MATCH_CERTAIN });
+	pair_by_match(join, (struct round){ OF_ALL, 0, true, MATCH_CERTAIN });
 }

@@ -32,6 +32,7 @@ struct joined_folder {
 	uint32_t uidvalidity, uidnext; /* of the listing; uidnext also where the store tells none */
 	bool renumbered;
 	bool converted;     /* another kind of store had its messages */
+	bool renamed;       /* of a Maildir: not one of the names that were known is there */
 	size_t lost, fresh; /* messages that went, that came, as far as one may be the other */
 };
 

@@ -18,18 +18,24 @@ enum property {
 	BARE = 1 << 7,
 };
 
-/* Each is tried within the folders first. Ordinary traffic goes by the certain ones only. */
+/* Each is tried within the folders first. */
 static const unsigned steps[] = {
 	EMAILID,
 	NAME,
 	FINGERPRINT | ARRIVAL | SIZE,
+	FINGERPRINT | ARRIVAL,
 	ARRIVAL | SIZE | NO_CONTRADICTION,
 	FINGERPRINT | SIZE,
 	FINGERPRINT,
 	SIZE | BARE,
 };
-#define N_CERTAIN_STEPS 3
-#define N_STEPS         (sizeof(steps) / sizeof(steps[0]))
+
+/* How many of the steps count. */
+static const size_t n_steps[] = {
+	[MATCH_ALL] = sizeof(steps) / sizeof(steps[0]),
+	[MATCH_LIKELY] = 6,
+	[MATCH_CERTAIN] = 4,
+};
 
 /* A message in the order of one step. */
 struct candidate {
@@ -50,6 +56,7 @@ struct side {
 
 struct matching {
 	struct side lost, fresh;
+	int64_t until;  /* when the last was adopted of which only the size is known; 0: unknown */
 	bool *taken;    /* of the lost */
 	uint32_t *pair; /* of the fresh */
 };
@@ -124,13 +131,24 @@ static int in_order(const void *a, const void *b)
 	return order ? order : COMPARE(x->index, y->index);
 }
 
-static void collect(struct side *side, unsigned properties, bool bare_only)
+/* Whether it may take part in the step, on that side. */
+static bool takes_part(const struct matching *m, const struct side *side,
+	const struct match_item *item, unsigned properties)
+{
+	if (!is_eligible(item, properties))
+		return false;
+	if (!(properties & BARE))
+		return true;
+	return side == &m->lost ? is_bare(item) : !m->until || item->arrival <= m->until;
+}
+
+static void collect(const struct matching *m, struct side *side, unsigned properties)
 {
 	side->n_candidates = 0;
 	for (size_t i = 0; i < side->n_left; i++) {
 		const struct match_item *item = &side->items[side->left[i]];
 
-		if (!is_eligible(item, properties) || (bare_only && !is_bare(item)))
+		if (!takes_part(m, side, item, properties))
 			continue;
 		side->candidates[side->n_candidates++] = (struct candidate){
 			.item = item,
@@ -197,8 +215,8 @@ static void take_step(struct matching *m, unsigned properties)
 	const struct candidate *lost = m->lost.candidates, *fresh = m->fresh.candidates;
 	const struct candidate *lost_end, *fresh_end;
 
-	collect(&m->lost, properties, properties & BARE);
-	collect(&m->fresh, properties, false);
+	collect(m, &m->lost, properties);
+	collect(m, &m->fresh, properties);
 	lost_end = lost + m->lost.n_candidates;
 	fresh_end = fresh + m->fresh.n_candidates;
 	while (lost < lost_end && fresh < fresh_end) {
@@ -227,19 +245,31 @@ static void side_init(
 	side->candidates = arena_alloc(arena, n * sizeof(side->candidates[0]));
 }
 
+static int64_t last_adoption(const struct match_item *lost, size_t n)
+{
+	int64_t last = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_bare(&lost[i]) && lost[i].until > last)
+			last = lost[i].until;
+	return last;
+}
+
 const uint32_t *match(const struct match_item *lost, size_t n_lost, const struct match_item *fresh,
 	size_t n_fresh, enum match_rules rules, struct arena *arena)
 {
-	size_t n_steps = rules == MATCH_ALL ? N_STEPS : N_CERTAIN_STEPS;
 	cleanup(arena_cleanup) struct arena *scratch = arena_new();
-	struct matching m = { .taken = arena_zalloc(scratch, n_lost + 1, sizeof(bool)) };
+	struct matching m = {
+		.until = last_adoption(lost, n_lost),
+		.taken = arena_zalloc(scratch, n_lost + 1, sizeof(bool)),
+	};
 
 	m.pair = arena_alloc(arena, (n_fresh + 1) * sizeof(m.pair[0]));
 	for (size_t i = 0; i < n_fresh; i++)
 		m.pair[i] = MATCH_NONE;
 	side_init(&m.lost, lost, n_lost, scratch);
 	side_init(&m.fresh, fresh, n_fresh, scratch);
-	for (size_t i = 0; i < n_steps && m.lost.n_left && m.fresh.n_left; i++) {
+	for (size_t i = 0; i < n_steps[rules] && m.lost.n_left && m.fresh.n_left; i++) {
 		take_step(&m, steps[i] | FOLDER);
 		take_step(&m, steps[i]);
 	}

@@ -7,7 +7,7 @@
  *	1. emailid
  *	2. arrival and size, unless the fingerprints are known and differ
  *	3. fingerprint (of equal ones those with the same size first)
- *	4. for what was adopted without arrival and fingerprint: size
+ *	4. for what was adopted without arrival and fingerprint: size, of what had arrived by then
  * Each step takes what the steps before have left; equal candidates are paired in order.
  * A pure function: no I/O, no clock.
  */
@@ -29,6 +29,7 @@ struct match_item {
 	uint64_t fingerprint; /* 0: unknown */
 	uint64_t size;        /* UINT64_MAX: unknown */
 	int64_t arrival;      /* 0: unknown */
+	int64_t until;        /* adopted: it can be no message that arrived later; 0: unknown */
 	uint16_t folder;      /* one of the same folder is taken before one of another */
 	bool adopted;         /* of an old server: nothing else of it may be known */
 };
@@ -36,9 +37,13 @@ struct match_item {
 enum match_rules {
 	/* The folder was renumbered, or the entries are adopted: everything above counts. */
 	MATCH_ALL,
+	/* The folder was renumbered some time ago, and its mail is still coming back: all but the
+	 * last resorts, fingerprint or size alone, which new mail may meet as well. */
+	MATCH_LIKELY,
 	/* Ordinary traffic: some messages went, others came. That a new one is an old one under
 	 * another name must be certain: the emailid; the Maildir name up to the sizes in it (",S=",
-	 * ",W=", which a server may mend); fingerprint, arrival and size together. */
+	 * ",W=", which a server may mend); fingerprint and arrival, whatever an editor did to the
+	 * size. */
 	MATCH_CERTAIN,
 };
 

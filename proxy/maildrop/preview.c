@@ -105,6 +105,7 @@ static struct match_item item_of_old(const struct registry_entry *entry)
 		.fingerprint = entry->fingerprint,
 		.size = entry->size,
 		.arrival = entry->arrival,
+		.until = entry->missing,
 		.adopted = true,
 	};
 }

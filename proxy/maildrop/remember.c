@@ -109,12 +109,25 @@ fiber_fn static struct err list(struct login *login)
 	return login->listing.n < UINT32_MAX ? ok() : err_make(ERR_LIMIT, "2^32 messages or more");
 }
 
-/* A maildrop that nobody knows may be one of the server before. */
+/* Whether nothing is known of the tenant's main folder, which the server before may have served. */
+static bool is_unknown(const struct maildrop *drop)
+{
+	const struct snapshot *base = drop->base;
+
+	if (drop->folders->hashes[0] != UNIQUE_ID_MAIN_FOLDER || *base->folders[0].mark ||
+		base->folders[0].n > 0)
+		return false;
+	for (size_t i = 0; i < base->n_apart; i++)
+		if (base->apart[i].folder == 0)
+			return false;
+	return true;
+}
+
 fiber_fn static struct err adopt(struct login *login)
 {
 	const struct maildrop *drop = login->drop;
 
-	if (drop->base->revision)
+	if (!is_unknown(drop))
 		return ok();
 	return adopted_entries(drop->account->tenant, drop->account->login, drop->opened,
 		login->scratch, &login->adopted);
@@ -342,17 +355,31 @@ fiber_fn static struct err join_once(
 	return e;
 }
 
+/* They come first: of folder 0 there is nothing else. */
+static void add_adopted(struct login *login)
+{
+	const struct adopted *adopted = &login->adopted;
+	struct registry_record *record = &login->record;
+	struct registry_entry *entries =
+		arena_alloc(login->scratch, (adopted->n + record->n_entries) * sizeof(*entries));
+
+	memcpy(entries, adopted->entries, adopted->n * sizeof(*entries));
+	if (record->n_entries)
+		memcpy(entries + adopted->n, record->entries, record->n_entries * sizeof(*entries));
+	record->entries = entries;
+	record->n_entries += adopted->n;
+	if (record->next < adopted->next)
+		record->next = adopted->next;
+}
+
 void login_begin(struct login *login)
 {
 	struct maildrop *drop = login->drop;
 
 	login->record = snapshot_record(drop->base, drop->folders, login->scratch);
 	login->adopting = login->adopted.n > 0;
-	if (login->adopting) {
-		login->record.entries = login->adopted.entries;
-		login->record.n_entries = login->adopted.n;
-		login->record.next = login->adopted.next;
-	}
+	if (login->adopting)
+		add_adopted(login);
 	set_floors(login);
 }
 

@@ -17,7 +17,7 @@ struct login {
 	struct mark *floors;
 	bool from_scratch; /* list as if nothing were known, with all fingerprints */
 	bool stale;
-	struct adopted adopted; /* of uidl.adopt_file, where the registry knows nothing */
+	struct adopted adopted; /* of uidl.adopt_file, where nothing is known of folder 0 */
 	bool adopting;          /* they are the record's entries */
 	bool unwritten;         /* what was to be written could not be */
 };

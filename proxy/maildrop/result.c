@@ -225,18 +225,22 @@ static void count_fresh(struct join *join, size_t folder)
 			join->mail[folder].fresh++;
 }
 
-/* How many ids that were known may turn up as others. */
+/* How many ids that were known may turn up as others. A hidden message that is not known again
+ * would be shown again, so it counts too; among those that are, it does not. */
 static void count_changed(struct join *join)
 {
 	for (size_t i = 0; i < join->record->n_entries; i++) {
 		const struct registry_entry *entry = &join->record->entries[i];
 
-		if (entry->missing || entry->hidden || entry_adopted(entry) ||
+		bool lost;
+
+		if (entry->missing || entry_adopted(entry) ||
 			entry->folder >= join->folders->n_mail)
 			continue;
-		join->known++;
-		if (join->message_of[i] == JOIN_NONE && !join->mail[entry->folder].listed->absent)
-			join->mail[entry->folder].lost++;
+		lost = join->message_of[i] == JOIN_NONE &&
+		       !join->mail[entry->folder].listed->absent;
+		join->mail[entry->folder].lost += lost;
+		join->known += lost || !entry->hidden;
 	}
 	for (size_t i = 0; i < join->folders->n_mail; i++) {
 		struct joined_folder *folder = &join->mail[i];

@@ -285,10 +285,8 @@ static const struct backend_ops fake_backend = {
 	.update = fake_update,
 };
 
-void session_init(struct session *session, enum store_kind store, struct mail *mail)
+void session_prepare(struct session *session, enum store_kind store, struct mail *mail)
 {
-	/* Tenants are told apart by their addresses, which tests use again. */
-	cache_clear();
 	*session = (struct session){
 		.tenant = {
 			.name = "tenant",
@@ -308,6 +306,13 @@ void session_init(struct session *session, enum store_kind store, struct mail *m
 	session->account.tenant = &session->tenant;
 	session->backend.backend.ops = &fake_backend;
 	session->backend.mail = mail;
+}
+
+void session_init(struct session *session, enum store_kind store, struct mail *mail)
+{
+	/* Tenants are told apart by their addresses, which tests use again. */
+	cache_clear();
+	session_prepare(session, store, mail);
 }
 
 void session_done(struct session *session)

@@ -94,7 +94,7 @@ static void key_of_an_adopted_one_is_no_name(void **state)
 	CHECK(lost, fresh, MATCH_ALL, NONE);
 }
 
-static void certain_needs_fingerprint_arrival_and_size(void **state)
+static void certain_needs_fingerprint_and_arrival(void **state)
 {
 	const struct match_item lost[] = { { .fingerprint = 7, .arrival = 1, .size = 10 },
 		{ .fingerprint = 8, .arrival = 2, .size = 20 },
@@ -104,7 +104,8 @@ static void certain_needs_fingerprint_arrival_and_size(void **state)
 		{ .fingerprint = 9, .arrival = 3, .size = 31 }, { .arrival = 4, .size = 40 } };
 
 	(void)state;
-	CHECK(lost, fresh, MATCH_CERTAIN, 0, NONE, NONE, NONE);
+	CHECK(lost, fresh, MATCH_CERTAIN, 0, NONE, 2, NONE);
+	CHECK(lost, fresh, MATCH_LIKELY, 0, 1, 2, 3);
 	CHECK(lost, fresh, MATCH_ALL, 0, 1, 2, 3);
 }
 
@@ -157,7 +158,30 @@ static void size_alone_is_for_adopted_ones_without_more(void **state)
 
 	(void)state;
 	CHECK(lost, fresh, MATCH_ALL, 1, NONE, NONE, NONE);
+	CHECK(lost, fresh, MATCH_LIKELY, NONE, NONE, NONE, NONE);
 	CHECK(lost, fresh, MATCH_CERTAIN, NONE, NONE, NONE, NONE);
+}
+
+/* Many messages are of the same size as one that its owner deleted before the mail moved here. */
+static void size_alone_is_for_what_had_arrived(void **state)
+{
+	const struct match_item lost[] = { { .size = 10, .adopted = true, .until = 100 },
+		{ .size = 20, .adopted = true, .until = 100 } };
+	const struct match_item fresh[] = { { .size = 10, .arrival = 101 },
+		{ .size = 20, .arrival = 101 }, { .size = 20, .arrival = 100 }, { .size = 10 } };
+
+	(void)state;
+	CHECK(lost, fresh, MATCH_ALL, NONE, NONE, 1, 0);
+}
+
+static void fingerprint_alone_is_for_a_renumbered_folder(void **state)
+{
+	const struct match_item lost[] = { { .fingerprint = 7, .arrival = 1, .size = 10 } };
+	const struct match_item fresh[] = { { .fingerprint = 7, .arrival = 2, .size = 11 } };
+
+	(void)state;
+	CHECK(lost, fresh, MATCH_ALL, 0);
+	CHECK(lost, fresh, MATCH_LIKELY, NONE);
 }
 
 static void same_folder_comes_first(void **state)
@@ -293,11 +317,13 @@ int main(void)
 		cmocka_unit_test(emailid_comes_first),
 		cmocka_unit_test(name_counts_up_to_its_sizes),
 		cmocka_unit_test(key_of_an_adopted_one_is_no_name),
-		cmocka_unit_test(certain_needs_fingerprint_arrival_and_size),
+		cmocka_unit_test(certain_needs_fingerprint_and_arrival),
 		cmocka_unit_test(fingerprints_may_contradict_arrival_and_size),
 		cmocka_unit_test(equal_ones_mixed_with_contradicting_ones_keep_their_order),
 		cmocka_unit_test(fingerprint_prefers_equal_sizes),
 		cmocka_unit_test(size_alone_is_for_adopted_ones_without_more),
+		cmocka_unit_test(size_alone_is_for_what_had_arrived),
+		cmocka_unit_test(fingerprint_alone_is_for_a_renumbered_folder),
 		cmocka_unit_test(same_folder_comes_first),
 		cmocka_unit_test(equal_ones_are_paired_in_order),
 		cmocka_unit_test(equal_messages_cost_no_more_than_others),
