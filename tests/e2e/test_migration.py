@@ -180,6 +180,15 @@ def test_adopt_file(gateway, moved):
     assert done.stdout.count(" adopted ") == 2, "the two that did not come along"
 
 
+def test_adopt_file_waits_for_the_main_folder(gateway, moved):
+    """A login into a folder of his own choice is not the first login that matters."""
+    running = gateway(tenants=[imap_tenant(moved.new, adopt_file=str(moved.file))],
+                      login_name={"folder_separator": "+"})  # fmt: skip
+    user, _, domain = moved.user.login.partition("@")
+    assert pop3_ids(running.port(), f"{user}+Trash@{domain}", moved.user.password) == {}
+    check_moved(moved, running)
+
+
 def test_adopt_file_that_cannot_be_read(gateway, moved):
     """No login rather than other ids."""
     running = gateway(tenants=[imap_tenant(moved.new, adopt_file=str(moved.file))])
