@@ -125,6 +125,19 @@ def test_templates_without_a_registry(gateway, old_dovecot):
     assert pop3_ids(running.port(), user.login, user.password) == server.ids(user)
 
 
+def test_what_courier_left_in_a_maildir(local):
+    """courierpop3dsizelist as courierpop3d 1.0.16 has written it; the hyphen cannot be sent."""
+    served = local([], tenant={"uidl": {"format": "%{uid}"}})
+    for name, flags in ("1700000001.M1P1.test", "S"), ("1700000002.M2P1.te-st,S=20", ""):
+        served.maildir.deliver(corpus.message(name), into="cur", flags=flags, name=name)
+    (served.maildir.path / "courierpop3dsizelist").write_text(
+        "/3 3 1795240557\n"
+        "1700000001.M1P1.test:2,S 21 1:1795240557:0\n"
+        "1700000002.M2P1.te-st,S=20:2, 21 2:1795240557:0\n")
+    with served.session() as client:
+        assert client.ids() == {1: "~.UID1~2D1795240557", 2: "~.UID2~2D1795240557"}
+
+
 # Another server
 
 
