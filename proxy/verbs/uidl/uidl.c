@@ -14,7 +14,9 @@ static const char help[] =
 	"Looks after the unique-ids that clients know messages by: those of the old server are\n"
 	"taken over, so that nobody downloads everything again.\n"
 	"\n"
-	"popgate uidl WORD --help says more.\n";
+	"  -h, --help              this text; popgate uidl list --help and so on say more\n"
+	"\n"
+	"Exit status: 0 done; 1 the answer is no; 2 wrong usage or configuration.\n";
 
 static const struct uidl_word {
 	const char *name;
