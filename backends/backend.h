@@ -1,11 +1,12 @@
 /*
  * backend - a mail store as the gateway sees it: open, list, fetch, update, close.
  *
- * A backend never sees a session, a reply or the word POP3. All operations but legacy are required;
- * they run in a fiber and may suspend. Errors: ERR_GONE and ERR_MESSAGE speak of one message and
- * leave the backend usable; ERR_AUTH, ERR_IN_USE, ERR_TEMP, ERR_PERM as err.h says; ERR_TIMEOUT and
- * ERR_CANCELED when the caller's deadline passed or the fiber was canceled. After ERR_TEMP from
- * fetch or update the store's connection may be dead: later calls then fail with ERR_TEMP at once.
+ * A backend never sees a session, a reply or the word POP3. All operations are required but those
+ * that say so; but for rest and keep they run in a fiber and may suspend. Errors: ERR_GONE and
+ * ERR_MESSAGE speak of one message and leave the backend usable; ERR_AUTH, ERR_IN_USE, ERR_TEMP,
+ * ERR_PERM as err.h says; ERR_TIMEOUT and ERR_CANCELED when the caller's deadline passed or the
+ * fiber was canceled. A store's connection that died is opened again by the next fetch or update;
+ * as long as that fails, so do they.
  * Details name the server and its own words, for the log.
  */
 #ifndef POPGATE_BACKENDS_BACKEND_H
@@ -78,6 +79,9 @@ struct backend_known {
 	const char *mark; /* of that listing; NULL or "": none, and no messages count */
 	const struct backend_message *messages;
 	size_t n;
+	/* The backend's own: false at first, kept as long as the messages are, so that what was
+	 * once found out of them is not again. NULL: nobody keeps it. */
+	bool *stands;
 };
 
 struct backend_list_request {
@@ -125,7 +129,8 @@ struct store_credentials {
 	const struct secret *token;    /* OAuth 2.0 bearer token: XOAUTH2 or OAUTHBEARER */
 	void *delegated;               /* the client's (gss.h): GSSAPI as the client */
 	const struct account *actor;   /* whose they are, when not the account's own: the store is
-					* to let that login open the account's mail */
+					* to let that login open the account's mail. Lives as long
+					* as the account */
 };
 
 struct backend_ops;
@@ -157,6 +162,13 @@ struct backend_ops {
 		enum removal_result *results);
 	/* Ends it (IMAP: LOGOUT without waiting for long). NULL-safe, never fails. */
 	fiber_fn void (*close)(struct backend *backend);
+	/* Optional. The caller will be silent for long: what can be had again when it is needed is
+	 * given back (IMAP: the connection). Does not suspend. */
+	void (*rest)(struct backend *backend);
+	/* Optional. Whether this process keeps what its sessions leave, for later ones (IMAP:
+	 * connections); off at first, since that keeps the loop running. When turned off, what was
+	 * kept goes. */
+	void (*keep)(bool on);
 	/* Optional; NULL: the store knows of no earlier server. What such a one left beside the
 	 * messages (dovecot-uidlist, courierpop3dsizelist), one ret for each; all 0 and NULL where
 	 * it left nothing. Messages are any of the listing, in any order; strings come from mem.

@@ -9,7 +9,7 @@
 
 struct server_row {
 	struct shared_row row;
-	_Atomic uint64_t connects, failures, took;
+	_Atomic uint64_t connects, reuses, failures, took;
 	_Atomic int64_t connected_at, fail_at, avoided_until;
 };
 
@@ -68,6 +68,14 @@ void server_health_connected(const char *server, uint16_t port, uint64_t took)
 	atomic_store(&row->avoided_until, 0);
 }
 
+void server_health_reused(const char *server, uint16_t port)
+{
+	struct server_row *row = row_of(server, port);
+
+	if (row)
+		atomic_fetch_add(&row->reuses, 1);
+}
+
 void server_health_failed(const char *server, uint16_t port, uint64_t avoid)
 {
 	struct server_row *row = row_of(server, port);
@@ -96,6 +104,7 @@ bool server_health_at(size_t place, struct server_view *ret)
 	*ret = (struct server_view){
 		.name = row->row.name,
 		.connects = atomic_load(&row->connects),
+		.reuses = atomic_load(&row->reuses),
 		.failures = atomic_load(&row->failures),
 		.took = atomic_load(&row->took),
 		.connected_at = atomic_load(&row->connected_at),

@@ -18,12 +18,14 @@ void server_health_extend(const struct config *config);
 
 /* A connection was made, TLS and greeting included, in so many milliseconds. */
 void server_health_connected(const char *server, uint16_t port, uint64_t took);
+/* A login took the connection that an earlier one left. */
+void server_health_reused(const char *server, uint16_t port);
 /* It failed; the worker avoids the server for so many milliseconds. */
 void server_health_failed(const char *server, uint16_t port, uint64_t avoid);
 
 struct server_view {
 	const char *name; /* "imap.acme.example:993"; static */
-	uint64_t connects, failures;
+	uint64_t connects, reuses, failures;
 	uint64_t took;                 /* the latest connect, ms */
 	int64_t connected_at, fail_at; /* seconds since 1970; 0: never */
 	int64_t avoided_until;         /* 0: it is not */

@@ -208,7 +208,7 @@ struct config {
 	const char *run_as;
 	uint64_t shutdown_grace;
 	enum state_kind state_kind;
-	const char *state; /* SQLite: the path; PostgreSQL: the URI, which holds no password */
+	const char *state;     /* SQLite: the path; PostgreSQL: the URI, which holds no password */
 	uint64_t state_expire; /* DURATION_NEVER */
 	const char *tenants_dir;
 	uint64_t shutdown_delay;

@@ -321,7 +321,6 @@ const struct key config_keys[] = {
 	{ "imap.command_timeout", KEY_DURATION, IN_TENANT(imap.command_timeout), "60s", 100, HOUR,
 		.help = "A server that says nothing for so long is given up." },
 	{ "imap.keep_warm", KEY_DURATION, IN_TENANT(imap.keep_warm), "0s", 0, HOUR,
-		.flags = KEY_NOT_YET,
 		.help = "Keep the server session after QUIT for the next poll of the same login." },
 	{ "imap.send_client_address", KEY_BOOL, IN_TENANT(imap.send_client_address), "false",
 		.help = "Tell the server the client's address (IMAP ID x-originating-ip)." },

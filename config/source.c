@@ -115,18 +115,32 @@ static void parser_begin(yaml_parser_t *parser, const struct buffer *text)
 		parser, (const unsigned char *)text->data + text->start, buffer_used(text));
 }
 
+/* line: from 0. */
+static bool is_indented_by_tab(const struct buffer *text, size_t line)
+{
+	const char *p = text->data + text->start, *end = text->data + text->end;
+
+	for (; p < end && line > 0; p++)
+		line -= *p == '\n';
+	while (p < end && *p == ' ')
+		p++;
+	return p < end && *p == '\t';
+}
+
 static void report_syntax(const struct source *source, const yaml_parser_t *parser,
 	const struct buffer *text, struct reports *reports)
 {
 	const char *problem = parser->problem ? parser->problem : "not YAML";
+	bool tab = is_indented_by_tab(text, parser->problem_mark.line);
 
 	if (parser->error == YAML_READER_ERROR)
 		report(reports, CONFIG_ERROR, at_offset(source, text, parser->problem_offset), "",
 			"%s, expected UTF-8 text", problem);
 	else
 		report(reports, CONFIG_ERROR, at_mark(source, parser->problem_mark), "",
-			"%s%s%s, expected YAML", problem, parser->context ? " " : "",
-			parser->context ? parser->context : "");
+			"%s%s%s, expected YAML%s", problem, parser->context ? " " : "",
+			parser->context ? parser->context : "",
+			tab ? ", which is indented by spaces, never by tabs" : "");
 }
 
 /* Refuses what is nested deeper than any configuration: libyaml's scanner takes time that grows

@@ -15,6 +15,7 @@
 #include "config/template.h"
 #include "config/uidl_format.h"
 #include "config/units.h"
+#include "proxy/runtime/account.h"
 
 #define TEXT_MAX 4096
 
@@ -127,17 +128,17 @@ static const char *resolve(const struct setting *s, const char *path)
 	return arena_printf(s->arena, "%s/%s", strcmp(s->folder, "/") == 0 ? "" : s->folder, path);
 }
 
-/* Why path cannot be read as a file, or a folder; NULL when it can. */
-static const char *unreadable(const char *path, bool folder)
+/* Why path cannot be read as a file, or a folder, as an errno value; 0 when it can. */
+static int unreadable(const char *path, bool folder)
 {
 	struct stat st;
-	const char *why = NULL;
+	int why = 0;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (folder ? O_DIRECTORY : 0));
 
 	if (fd < 0)
-		return strerror(errno);
+		return errno;
 	if (!folder && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-		why = strerror(EISDIR);
+		why = EISDIR;
 	close(fd);
 	return why;
 }
@@ -147,7 +148,9 @@ static const char *unreadable(const char *path, bool folder)
 
 static bool set_path(const struct setting *s, const struct scalar *v)
 {
-	const char *path = resolve(s, v->text), *why, *folder;
+	const char *path = resolve(s, v->text), *folder;
+	char account[ACCOUNT_TEXT];
+	int why;
 
 	if (v->length < s->key->min)
 		return refuse_text(s, v);
@@ -158,9 +161,12 @@ static bool set_path(const struct setting *s, const struct scalar *v)
 				"CREDENTIALS_DIRECTORY is not set, as systemd does for a service");
 		path = arena_printf(s->arena, "%s/%s", folder, v->text + strlen(CREDENTIALS));
 	}
-	why = *path ? unreadable(path, s->key->type == KEY_FOLDER) : NULL;
+	why = *path ? unreadable(path, s->key->type == KEY_FOLDER) : 0;
+	if (why == EACCES)
+		return refuse(s, v->at, "%s cannot be read by the account %s (%s)", path,
+			account_name(account), strerror(why));
 	if (why)
-		return refuse(s, v->at, "%s cannot be read (%s)", path, why);
+		return refuse(s, v->at, "%s cannot be read (%s)", path, strerror(why));
 	store_text(s, path);
 	return true;
 }

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "backends/backend.h"
 #include "proxy/accept.h"
 #include "proxy/login/sasl.h"
 #include "proxy/maildrop/cache.h"
@@ -50,6 +51,7 @@ fiber_fn static void watch_main(void *arg)
 static void on_stopped(void)
 {
 	tell_master(ORDER_STOPPED);
+	imap_backend.keep(false);
 	if (worker.watch)
 		fiber_cancel(worker.watch);
 }
@@ -213,6 +215,7 @@ int worker_run(const struct worker_setup *setup)
 	worker.orders_fd = setup->orders_fd;
 	open_handles();
 	registry_expiry_start(registry, setup->config->state_expire);
+	imap_backend.keep(true);
 	accept_start(&worker.service, setup->listen, on_stopped);
 	if (registry)
 		worker.watch = fiber_spawn("registry watch", watch_main, NULL);

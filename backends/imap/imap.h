@@ -12,6 +12,7 @@
 
 #include "backends/backend.h"
 #include "backends/imap/imap_ahead.h"
+#include "backends/imap/imap_keys.h"
 #include "backends/imap/imap_stream.h"
 
 enum imap_capability {
@@ -52,23 +53,34 @@ struct imap_consumer {
 	void (*attributes)(struct imap_consumer *consumer, const struct mailimap_msg_att *att);
 };
 
+/* A folder as the session's first SELECT found it. */
+struct imap_folder {
+	uint32_t uidvalidity, uidnext; /* 0: not selected yet; not told */
+};
+
 struct imap {
 	struct backend backend; /* first */
 	const struct account *account;
 	const struct imap_settings *settings;
+	/* imap_connect, or what a test has instead. */
+	fiber_fn struct err (*connect)(struct imap *imap);
+	struct imap_keys keys;
+	struct imap_folder *folders;            /* one for each of the account's */
+	const struct backend_message *messages; /* the listing; NULL before */
+	size_t n_messages;
+	struct imap_ahead *ahead; /* NULL: no message was fetched yet */
+	/* The connection, and what is known of it. */
 	const char *server; /* its name, for details and the certificate */
 	struct imap_stream *stream;
 	mailimap *session;
 	mailstream *over;      /* session's */
 	unsigned capabilities; /* of enum imap_capability */
+	uint64_t logged_in;    /* when; runtime_now */
 	struct imap_consumer *consumer;
-	size_t folder;                          /* the one that is selected */
-	bool resync_tried;                      /* whether ENABLE QRESYNC was sent */
-	uint32_t uidvalidity, uidnext, exists;  /* of it, at its SELECT */
-	uint64_t highestmodseq;                 /* the same; 0: it keeps no mod-sequences */
-	const struct backend_message *messages; /* the listing; NULL before */
-	size_t n_messages;
-	struct imap_ahead *ahead; /* NULL: no message was fetched yet */
+	size_t folder;                         /* the one that is selected */
+	bool resync_tried;                     /* whether ENABLE QRESYNC was sent */
+	uint32_t uidvalidity, uidnext, exists; /* of it, at its SELECT */
+	uint64_t highestmodseq;                /* the same; 0: it keeps no mod-sequences */
 };
 
 /* Whether the connection is still good. */
@@ -108,7 +120,7 @@ void imap_forget_capabilities(struct imap *imap);
 
 /* The error for libetpan's code of a command; ok for MAILIMAP_NO_ERROR. */
 struct err imap_error(struct imap *imap, int code, enum imap_step step);
-/* ok, or the error of every call after the connection died. */
+/* ok, or the error of every call after the connection died, or when there is none. */
 struct err imap_usable(const struct imap *imap);
 /* Whether the last tagged answer has this response code: "TRYCREATE". */
 bool imap_answer_has(const struct imap *imap, const char *code);
@@ -121,10 +133,15 @@ fiber_fn struct err imap_connect(struct imap *imap);
 fiber_fn struct err imap_start(struct imap *imap, struct stream *stream, const char *server);
 /* Closes what there is of a connection, without a word to the server. */
 void imap_drop(struct imap *imap);
+/* Moves the connection, if there is one, from one to the other, which must have none. */
+void imap_hand_over(struct imap *from, struct imap *to);
 
 /* imap_login.c */
 
 fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials *credentials);
+/* How the server gets the account's login: the template filled in. */
+const char *imap_login_name(
+	const struct imap *imap, const struct account *account, struct arena *arena);
 
 /* imap_gssapi.c; in builds with POPGATE_GSSAPI. */
 
@@ -167,9 +184,11 @@ fiber_fn struct err imap_update(
 
 /* imap_backend.c */
 
-/* As imap_backend.open, over a stream that is connected already and is taken. For tests. */
-fiber_fn struct err imap_open_on_stream(const struct account *account,
-	const struct store_credentials *credentials, struct stream *stream, const char *server,
+/* From no connection to one that is logged in. */
+fiber_fn struct err imap_enter(struct imap *imap, const struct store_credentials *credentials);
+/* As imap_backend.open, where connect takes the place of imap_connect. For tests. */
+fiber_fn struct err imap_open_by(fiber_fn struct err (*connect)(struct imap *imap),
+	const struct account *account, const struct store_credentials *credentials,
 	struct backend **ret);
 
 #endif

@@ -110,6 +110,16 @@ static void follow(struct imap_ahead *ahead, size_t index, enum fetch_part part)
 	ahead->last = index;
 }
 
+bool imap_ahead_has(
+	const struct imap *imap, const struct backend_message *message, enum fetch_part part)
+{
+	const struct imap_ahead *ahead = imap->ahead;
+
+	return ahead && part == ahead->part && ahead->first < ahead->n &&
+	       ahead->kept[ahead->first].there && ahead->kept[ahead->first].uid == message->uid &&
+	       index_of(imap, message) == ahead->last + (size_t)ahead->step;
+}
+
 const struct buffer *imap_ahead_take(
 	struct imap *imap, const struct backend_message *message, enum fetch_part part)
 {

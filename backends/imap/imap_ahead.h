@@ -22,6 +22,10 @@
 struct imap;
 struct imap_ahead;
 
+/* Whether that message is here: then its take gives it, and no connection is needed. */
+bool imap_ahead_has(
+	const struct imap *imap, const struct backend_message *message, enum fetch_part part);
+
 /* Takes note that the client asks for a message now, all of it (FETCH_ALL) or its headers
  * (FETCH_TOP). NULL, or the octets that were fetched before: the caller's until the next call.
  * Drops what will not be asked for. */

@@ -124,10 +124,17 @@ fiber_fn static bool on_body(int type, struct mailimap_msg_att_body_section *sec
 	return imap->consumer->body(imap->consumer, data, n);
 }
 
+static void bind_handlers(struct imap *imap)
+{
+	mailimap_set_msg_att_handler(imap->session, on_attributes, imap);
+	mailimap_set_msg_body_handler(imap->session, on_body, imap);
+}
+
 static void attach(struct imap *imap, struct stream *stream, const char *server)
 {
 	imap->server = server;
 	imap->folder = IMAP_NO_FOLDER;
+	imap->resync_tried = false;
 	imap->stream = imap_stream_new(stream, imap->settings->command_timeout);
 	imap->over = imap_stream_open(imap->stream);
 	imap->session = mailimap_new(0, NULL);
@@ -135,8 +142,22 @@ static void attach(struct imap *imap, struct stream *stream, const char *server)
 		fatal("out of memory: an IMAP session");
 	/* libetpan calls the other two only where there is a progress function. */
 	mailimap_set_progress_callback(imap->session, no_progress, no_progress, NULL);
-	mailimap_set_msg_att_handler(imap->session, on_attributes, imap);
-	mailimap_set_msg_body_handler(imap->session, on_body, imap);
+	bind_handlers(imap);
+}
+
+void imap_hand_over(struct imap *from, struct imap *to)
+{
+	if (!from->stream)
+		return;
+	to->server = from->server;
+	to->stream = steal(from->stream);
+	to->session = steal(from->session);
+	to->over = steal(from->over);
+	to->capabilities = from->capabilities;
+	to->logged_in = from->logged_in;
+	to->resync_tried = from->resync_tried;
+	from->folder = to->folder = IMAP_NO_FOLDER;
+	bind_handlers(to);
 }
 
 void imap_drop(struct imap *imap)

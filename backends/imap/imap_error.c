@@ -70,8 +70,11 @@ bool imap_answer_has(const struct imap *imap, const char *code)
 
 struct err imap_usable(const struct imap *imap)
 {
-	struct err e = imap->stream->link.error;
+	struct err e;
 
+	if (!imap->stream)
+		return err_make(ERR_TEMP, "there is no connection");
+	e = imap->stream->link.error;
 	/* The deadline that ended it is not that of this call. */
 	if (e.scope == ERR_TIMEOUT)
 		e.scope = ERR_TEMP;

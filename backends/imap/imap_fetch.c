@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backends/imap/imap.h"
+#include "backends/imap/imap_park.h"
 
 /* How much of a body TOP asks for: what so many lines of usual length take, then twice as much. */
 #define LINE_OCTETS 80
@@ -256,21 +257,34 @@ fiber_fn static struct err deliver_lines(struct imap *imap, struct delivery *d, 
 	return ok();
 }
 
+/* A connection, and the message's folder selected, its UIDs meaning what they did. */
+fiber_fn static struct err reach(struct imap *imap, const struct backend_message *message)
+{
+	struct err e = imap_awake(imap);
+
+	if (failed(e) || failed(e = imap_select(imap, message->folder)))
+		return e;
+	if (imap->uidvalidity != message->uidvalidity)
+		return err_make(ERR_GONE, "%s: the folder of UID %u was renumbered", imap->server,
+			message->uid);
+	return ok();
+}
+
 fiber_fn struct err imap_fetch(struct backend *backend, const struct backend_message *message,
 	enum fetch_part part, uint64_t lines, struct sink *out)
 {
 	struct imap *imap = (struct imap *)backend;
 	struct delivery d = { .imap = imap, .out = out, .uid = message->uid };
-	struct err e = imap_select(imap, message->folder);
+	bool in_turn = part == FETCH_ALL || lines == 0;
+	struct err e = ok();
 
+	if (!in_turn || !imap_ahead_has(imap, message, part))
+		e = reach(imap, message);
 	if (failed(e))
 		return e;
-	if (imap->uidvalidity != message->uidvalidity)
-		return err_make(ERR_GONE, "%s: the folder of UID %u was renumbered", imap->server,
-			message->uid);
 	if (part == FETCH_ALL)
 		return deliver_in_turn(imap, &d, message, FETCH_ALL);
 	/* What was asked for ahead would stand in the way of the lines. */
-	e = deliver_headers(imap, &d, message, lines == 0);
-	return failed(e) || lines == 0 ? e : deliver_lines(imap, &d, lines);
+	e = deliver_headers(imap, &d, message, in_turn);
+	return failed(e) || in_turn ? e : deliver_lines(imap, &d, lines);
 }

@@ -40,8 +40,7 @@ static bool is_quotable(struct text text)
 	return true;
 }
 
-/* How the server gets a login: the template filled in. */
-static const char *login_name(
+const char *imap_login_name(
 	const struct imap *imap, const struct account *account, struct arena *arena)
 {
 	const char *const pairs[] = { "login", account->login, "user", account->user, "domain",
@@ -213,7 +212,7 @@ fiber_fn static struct err login_as_actor(
 fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials *credentials)
 {
 	cleanup(arena_cleanup) struct arena *arena = arena_new();
-	struct text login = text_of(login_name(imap, imap->account, arena));
+	struct text login = text_of(imap_login_name(imap, imap->account, arena));
 	struct err e = identify(imap);
 	unsigned before = imap->capabilities;
 
@@ -231,7 +230,7 @@ fiber_fn struct err imap_login(struct imap *imap, const struct store_credentials
 		e = imap_authenticate_token(imap, login.data, credentials->token);
 	else if (credentials->actor)
 		e = login_as_actor(imap, login,
-			text_of(login_name(imap, credentials->actor, arena)),
+			text_of(imap_login_name(imap, credentials->actor, arena)),
 			credentials->password);
 	else
 		e = login_as_user(imap, login, credentials->password);

@@ -82,6 +82,16 @@ fiber_fn static struct err send_select(struct imap *imap, const char *text)
 	return imap_finish(imap, IMAP_STEP_SELECT);
 }
 
+/* Under the same UIDVALIDITY a server that has forgotten UIDs may give them to other messages: one
+ * that was restored from a backup, or a replica that lags behind. */
+static bool went_back(struct imap_folder *first, const struct mailimap_selection_info *now)
+{
+	if (!first->uidvalidity)
+		*first = (struct imap_folder){ now->sel_uidvalidity, now->sel_uidnext };
+	return first->uidvalidity == now->sel_uidvalidity && now->sel_uidnext > 0 &&
+	       now->sel_uidnext < first->uidnext;
+}
+
 /* Takes over what SELECT told. */
 static struct err settle(struct imap *imap, size_t folder)
 {
@@ -90,6 +100,10 @@ static struct err settle(struct imap *imap, size_t folder)
 	if (!info || info->sel_uidvalidity == 0)
 		return err_make(ERR_PERM, "%s: folder %s: no UIDVALIDITY", imap->server,
 			imap_folder_name(imap, folder));
+	if (went_back(&imap->folders[folder], info))
+		return err_make(ERR_TEMP,
+			"%s: folder %s: UIDNEXT went back, its UIDs may be other messages now",
+			imap->server, imap_folder_name(imap, folder));
 	imap->folder = folder;
 	imap->uidvalidity = info->sel_uidvalidity;
 	imap->uidnext = info->sel_uidnext;

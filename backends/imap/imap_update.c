@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "backends/imap/imap_park.h"
 #include "backends/imap/imap_removal.h"
 #include "backends/imap/imap_set.h"
 
@@ -128,8 +129,13 @@ fiber_fn struct err imap_update(
 		.imap = imap, .removal = &removal, .how = update->how, .error = ok()
 	};
 
+	struct err e;
+
 	for (size_t i = 0; i < update->n_remove; i++)
 		results[i] = REMOVAL_FAILED;
+	/* Only here: after the first command nothing may be sent again. */
+	if (failed(e = imap_awake(imap)))
+		return e;
 	run_all(&seen, update->seen, update->n_seen, NULL);
 	run_all(&remove, update->remove, update->n_remove, results);
 	return remove.error;

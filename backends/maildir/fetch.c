@@ -115,7 +115,7 @@ static fiber_fn struct err push(struct reading *r, struct sink *out)
 {
 	struct err e;
 
-	offload(open_job, r);
+	share_offload(r->maildir->share, open_job, r);
 	for (;;) {
 		if (failed(r->e))
 			return r->e;
@@ -126,7 +126,7 @@ static fiber_fn struct err push(struct reading *r, struct sink *out)
 		/* Neither a job nor a sink that never waits would notice a cancel. */
 		if (failed(e = wait_turn()))
 			return e;
-		offload(read_job, r);
+		share_offload(r->maildir->share, read_job, r);
 	}
 }
 

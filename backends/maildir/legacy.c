@@ -235,7 +235,7 @@ static fiber_fn struct err read_folder(struct reading *r)
 {
 	struct err e;
 
-	offload(open_job, r);
+	share_offload(r->maildir->share, open_job, r);
 	for (;;) {
 		if (failed(r->e))
 			return r->e;
@@ -243,7 +243,7 @@ static fiber_fn struct err read_folder(struct reading *r)
 			break;
 		if (failed(e = wait_turn()))
 			return e;
-		offload(read_job, r);
+		share_offload(r->maildir->share, read_job, r);
 	}
 	fd_close(&r->fd);
 	return ok();

@@ -3,7 +3,6 @@
 
 #include "backends/maildir/known.h"
 #include "backends/maildir/locate.h"
-#include "backends/maildir/quota.h"
 #include "backends/maildir/sizes.h"
 #include "proxy/runtime/wait.h"
 
@@ -28,7 +27,6 @@ struct listing {
 	size_t names_size;
 	struct maildir_wanted *wanted;
 	size_t n_wanted, n_new;
-	struct backend_quota quota;
 	struct err e;
 };
 
@@ -200,11 +198,38 @@ static bool stands(const struct listing *l)
 
 	if (l->maildir->n_folders > 1 || !l->folders[0].unchanged)
 		return false;
+	if (known->stands && *known->stands)
+		return true;
 	for (size_t i = 0; i < known->n; i++)
 		if (known->messages[i].folder != 0 || known->messages[i].arrival == 0 ||
 			(l->measure && !known->messages[i].exact))
 			return false;
-	return maildir_messages_ordered(known->messages, known->n);
+	if (!maildir_messages_ordered(known->messages, known->n))
+		return false;
+	if (known->stands)
+		*known->stands = true;
+	return true;
+}
+
+/* The whole listing, where what was seen as the Maildir was opened is what is known. */
+static bool stands_as_opened(struct listing *l)
+{
+	const struct backend_known *known = known_of(l, 0);
+	struct backend_folder *found = &l->folders[0];
+	char mark[MAILDIR_MARK_SIZE];
+
+	if (!known || !l->maildir->folders[0].path)
+		return false;
+	maildir_state_text(&l->maildir->state, mark);
+	found->unchanged = strcmp(mark, known->mark) == 0;
+	if (!stands(l)) {
+		found->unchanged = false;
+		return false;
+	}
+	found->mark = arena_strdup(l->mem, known->mark);
+	l->result = known->messages;
+	l->n = known->n;
+	return true;
 }
 
 static void leave_unidentified(struct listing *l)
@@ -274,7 +299,6 @@ static void look_job(void *arg)
 		l->result = known_of(l, 0)->messages;
 	else
 		put_together(l);
-	l->quota = maildir_quota_read(l->maildir->root);
 }
 
 static fiber_fn struct err list(struct listing *l)
@@ -283,7 +307,9 @@ static fiber_fn struct err list(struct listing *l)
 	struct maildir_learning learning;
 	struct err e;
 
-	offload(look_job, l);
+	if (stands_as_opened(l))
+		return ok();
+	share_offload(m->share, look_job, l);
 	if (failed(l->e))
 		return l->e;
 	m->names = l->names;
@@ -299,7 +325,7 @@ static fiber_fn struct err list(struct listing *l)
 	};
 	if (failed(e = maildir_learn(m, &learning)))
 		return e;
-	offload(settle, l);
+	share_offload(m->share, settle, l);
 	return ok();
 }
 
@@ -337,7 +363,7 @@ fiber_fn struct err maildir_list(struct backend *backend, struct arena *mem,
 		m->messages = ret->messages = l.result;
 		m->n_messages = ret->n = l.n;
 		ret->folders = l.folders;
-		ret->quota = l.quota;
+		ret->quota = m->quota;
 	}
 	listing_done(&l);
 	return e;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/maildir/folder.h"
+#include "backends/maildir/quota.h"
 #include "proxy/runtime/wait.h"
 
 static void maildir_free(struct maildir *m)
@@ -52,36 +53,80 @@ static struct err name_folders(struct maildir *m)
 }
 
 struct opening {
-	const struct maildir *maildir;
+	struct maildir *maildir;
 	struct err e;
 };
 
-/* Whether a folder's directories are there and can be read and entered. */
-static struct err check_folder(const struct maildir *m, int root_fd, const char *folder)
+/* The directory, if it can be read and entered. */
+static struct err open_sub(const struct maildir *m, int folder_fd, const char *sub, int *ret)
 {
-	static const char *const subs[] = { "cur", "new", "tmp" };
-	cleanup(fd_cleanup) int folder_fd = -1;
-	int rc = maildir_open_folder(root_fd, folder, &folder_fd);
+	int rc = maildir_open_sub(folder_fd, sub, ret);
 
+	if (rc == 0 && faccessat(*ret, ".", X_OK, AT_EACCESS) < 0)
+		rc = errno;
+	return rc == 0 ? ok()
+		       : err_errno(maildir_scope(rc), rc, "%s/%s/%s", m->root, m->folders[0].path,
+				 sub);
+}
+
+static struct err look_at_subs(struct maildir *m, int folder_fd)
+{
+	cleanup(maildir_dirs_close) struct maildir_dirs dirs = { .fd = { -1, -1 } };
+	cleanup(fd_cleanup) int tmp = -1;
+	struct err e = open_sub(m, folder_fd, "cur", &dirs.fd[MAILDIR_CUR]);
+	int rc;
+
+	if (!failed(e))
+		e = open_sub(m, folder_fd, "new", &dirs.fd[MAILDIR_NEW]);
+	if (!failed(e))
+		e = open_sub(m, folder_fd, "tmp", &tmp);
+	if (failed(e))
+		return e;
+	rc = maildir_state_read(&dirs, &m->state);
+	return rc == 0 ? ok() : err_errno(maildir_scope(rc), rc, "%s", m->root);
+}
+
+/* Whether the first folder's directories are there and can be read, and how they are. */
+static struct err look_at_folder(struct maildir *m, int root_fd)
+{
+	const char *folder = m->folders[0].path;
+	cleanup(fd_cleanup) int folder_fd = -1;
+	int rc;
+
+	if (strcmp(folder, MAILDIR_INBOX) == 0)
+		return look_at_subs(m, root_fd);
+	rc = maildir_open_folder(root_fd, folder, &folder_fd);
 	if (rc != 0)
 		return err_errno(maildir_scope(rc), rc, "%s/%s", m->root, folder);
-	for (size_t i = 0; i < sizeof subs / sizeof *subs; i++) {
-		cleanup(fd_cleanup) int fd = -1;
+	return look_at_subs(m, folder_fd);
+}
 
-		rc = maildir_open_sub(folder_fd, subs[i], &fd);
-		if (rc == 0 && faccessat(fd, ".", X_OK, AT_EACCESS) < 0)
-			rc = errno;
-		if (rc != 0)
-			return err_errno(
-				maildir_scope(rc), rc, "%s/%s/%s", m->root, folder, subs[i]);
+/* Tenants are told apart by their addresses: a process has one configuration. */
+#define SHARES 64
+static struct tenant_share {
+	const struct tenant *tenant;
+	struct share *share;
+	struct tenant_share *next;
+} * tenant_shares[SHARES];
+
+static struct share *share_of(const struct tenant *tenant)
+{
+	struct tenant_share **at = &tenant_shares[(uintptr_t)tenant / sizeof *tenant % SHARES];
+
+	while (*at && (*at)->tenant != tenant)
+		at = &(*at)->next;
+	if (!*at) {
+		*at = mem_zalloc(1, sizeof **at);
+		(*at)->tenant = tenant;
+		(*at)->share = share_new();
 	}
-	return ok();
+	return (*at)->share;
 }
 
 static void open_job(void *arg)
 {
 	struct opening *opening = arg;
-	const struct maildir *m = opening->maildir;
+	struct maildir *m = opening->maildir;
 	cleanup(fd_cleanup) int root_fd = -1;
 	int rc = maildir_open_root(m->root, &root_fd);
 
@@ -89,7 +134,9 @@ static void open_job(void *arg)
 	if (rc != 0)
 		opening->e = err_errno(maildir_scope(rc), rc, "%s", m->root);
 	else
-		opening->e = check_folder(m, root_fd, m->folders[0].path);
+		opening->e = look_at_folder(m, root_fd);
+	if (!failed(opening->e))
+		m->quota = maildir_quota_read(root_fd);
 }
 
 static fiber_fn struct err maildir_open(const struct account *account,
@@ -104,7 +151,8 @@ static fiber_fn struct err maildir_open(const struct account *account,
 	m->account = account;
 	if (failed(e = maildir_root_path(account, &m->root)) || failed(e = name_folders(m)))
 		return e;
-	offload(open_job, &opening);
+	m->share = share_of(account->tenant);
+	share_offload(m->share, open_job, &opening);
 	if (!failed(opening.e))
 		*ret = &steal(m)->base;
 	return opening.e;
@@ -116,6 +164,17 @@ static fiber_fn void maildir_close(struct backend *backend)
 		maildir_free(maildir_of(backend));
 }
 
+/* What a search found it can find again. */
+static void maildir_rest(struct backend *backend)
+{
+	struct maildir *m = maildir_of(backend);
+
+	for (size_t i = 0; i < m->n_folders; i++) {
+		maildir_scan_done(&m->folders[i].scan);
+		m->folders[i].scanned = false;
+	}
+}
+
 const struct backend_ops maildir_backend = {
 	.name = "maildir",
 	.open = maildir_open,
@@ -123,5 +182,6 @@ const struct backend_ops maildir_backend = {
 	.fetch = maildir_fetch,
 	.update = maildir_update_messages,
 	.close = maildir_close,
+	.rest = maildir_rest,
 	.legacy = maildir_legacy,
 };

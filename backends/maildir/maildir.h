@@ -12,6 +12,8 @@
 
 #include "backends/backend.h"
 #include "backends/maildir/scan.h"
+#include "backends/maildir/state.h"
+#include "proxy/runtime/share.h"
 
 struct maildir_folder {
 	char *path;               /* maildir_folder_path; NULL: named twice, shows nothing */
@@ -22,9 +24,13 @@ struct maildir_folder {
 struct maildir {
 	struct backend base;
 	const struct account *account;
+	struct share *share; /* the tenant's, of the thread pool */
 	char *root;
 	struct maildir_folder *folders;
 	size_t n_folders;
+	/* Of the first folder, and of all, as it was opened. */
+	struct maildir_state state;
+	struct backend_quota quota;
 	/* The listing given out. The key of a message that was found by reading its folder lies
 	 * among the names, in the form of maildir_scan.names: so it leads to the file name it was
 	 * listed with. Other keys are those of the request. */

@@ -16,24 +16,21 @@
 #define READ_MAX ((off_t)16 * MAILDIRSIZE_MAX)
 
 /* A descriptor of the maildirsize file, or -1. */
-static int open_file(const char *root, int flags, struct stat *st)
+static int open_file(int root_fd, int flags, struct stat *st)
 {
-	cleanup(fd_cleanup) int root_fd = -1;
-	cleanup(fd_cleanup) int fd = -1;
+	cleanup(fd_cleanup) int fd =
+		openat(root_fd, "maildirsize", flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-	if (maildir_open_root(root, &root_fd) != 0)
-		return -1;
-	fd = openat(root_fd, "maildirsize", flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, st) < 0 || !S_ISREG(st->st_mode))
 		return -1;
 	return fd_take(&fd);
 }
 
 /* The file's text, or NULL. The caller frees it. */
-static char *read_file(const char *root)
+static char *read_file(int root_fd)
 {
 	struct stat st;
-	cleanup(fd_cleanup) int fd = open_file(root, O_RDONLY, &st);
+	cleanup(fd_cleanup) int fd = open_file(root_fd, O_RDONLY, &st);
 	cleanup(free_cleanup) char *text = NULL;
 	size_t used = 0;
 	ssize_t n;
@@ -99,9 +96,9 @@ static bool parse(char *text, struct backend_quota *quota)
 	return true;
 }
 
-struct backend_quota maildir_quota_read(const char *root)
+struct backend_quota maildir_quota_read(int root_fd)
 {
-	cleanup(free_cleanup) char *text = read_file(root);
+	cleanup(free_cleanup) char *text = read_file(root_fd);
 	struct backend_quota quota = { 0 };
 
 	if (!text || !parse(text, &quota))
@@ -111,13 +108,14 @@ struct backend_quota maildir_quota_read(const char *root)
 
 void maildir_quota_removed(const char *root, uint64_t octets, size_t messages)
 {
+	cleanup(fd_cleanup) int root_fd = -1;
 	cleanup(fd_cleanup) int fd = -1;
 	struct stat st;
 	char line[64];
 	int n;
 
-	if (messages > 0)
-		fd = open_file(root, O_WRONLY | O_APPEND, &st);
+	if (messages > 0 && maildir_open_root(root, &root_fd) == 0)
+		fd = open_file(root_fd, O_WRONLY | O_APPEND, &st);
 	if (fd < 0 || st.st_size >= MAILDIRSIZE_MAX)
 		return;
 	n = snprintf(line, sizeof line, "-%" PRIu64 " -%zu\n", octets, messages);

@@ -13,9 +13,9 @@
 
 #include "backends/quota.h"
 
-/* What maildirsize of the Maildir at root says. Without it, or where it makes no sense, nothing is
+/* What maildirsize of an open Maildir says. Without it, or where it makes no sense, nothing is
  * known. Blocks. */
-struct backend_quota maildir_quota_read(const char *root);
+struct backend_quota maildir_quota_read(int root_fd);
 
 /* What a writer owes: appends "-octets -messages" to the maildirsize of the Maildir at root, if
  * there is one and it is below the 5120 octets from which on whoever reads it next counts anew.

@@ -245,12 +245,12 @@ static fiber_fn struct err learn_chunk(struct learning *l)
 {
 	struct err e;
 
-	offload(stat_job, l);
+	share_offload(l->maildir->share, stat_job, l);
 	if (failed(l->e))
 		return l->e;
 	look_up(l);
 	for (l->next = 0; wants_reading(l);) {
-		offload(read_job, l);
+		share_offload(l->maildir->share, read_job, l);
 		if (failed(l->e))
 			return l->e;
 		if (failed(e = wait_turn()))

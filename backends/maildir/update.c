@@ -224,7 +224,7 @@ static fiber_fn struct err run_chunks(struct updating *u, void (*job)(void *arg)
 	for (u->next = 0; u->next < n;) {
 		if (failed(e = wait_turn()))
 			return e;
-		offload(job, u);
+		share_offload(u->maildir->share, job, u);
 	}
 	return ok();
 }
@@ -236,7 +236,7 @@ static fiber_fn struct err mark_and_remove(struct updating *u)
 	if (failed(e = run_chunks(u, seen_job, u->update->n_seen)))
 		return e;
 	if (u->update->how == DELETE_TRASH && u->update->n_remove > 0) {
-		offload(trash_job, u);
+		share_offload(u->maildir->share, trash_job, u);
 		if (failed(u->e))
 			return u->e;
 	}
@@ -274,6 +274,6 @@ fiber_fn struct err maildir_update_messages(
 	for (size_t i = 0; i < update->n_remove; i++)
 		results[i] = REMOVAL_FAILED;
 	e = mark_and_remove(u);
-	offload(finish_job, u);
+	share_offload(u->maildir->share, finish_job, u);
 	return e;
 }

@@ -30,7 +30,9 @@ static struct err connect_to(
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, address, length) != 0) {
-		e = err_errno(ERR_TEMP, errno, "no answer at %s", where);
+		e = err_make(ERR_TEMP,
+			"no answer at %s (%s): is the gateway running, with this configuration?",
+			where, strerror(errno));
 		(void)close(fd);
 		return e;
 	}

@@ -174,6 +174,11 @@ static uint64_t server_connects(const struct server_view *server)
 	return server->connects;
 }
 
+static uint64_t server_reuses(const struct server_view *server)
+{
+	return server->reuses;
+}
+
 static uint64_t server_failures(const struct server_view *server)
 {
 	return server->failures;
@@ -203,6 +208,9 @@ static void servers(struct buffer *out)
 
 	server_values(out, "popgate_server_connects", "counter",
 		"Connections made to the IMAP server, TLS and greeting included.", server_connects);
+	server_values(out, "popgate_server_reuses", "counter",
+		"Logins by a connection that an earlier session left (imap.keep_warm).",
+		server_reuses);
 	server_values(out, "popgate_server_connect_failures", "counter",
 		"Connections to the IMAP server that failed.", server_failures);
 	server_values(out, "popgate_server_up", "gauge",

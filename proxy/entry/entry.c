@@ -149,6 +149,14 @@ fiber_fn struct err entry_list(struct entry *entry, struct registry *registry)
 		&entry->opening, &entry->drop);
 }
 
+void entry_rest(struct entry *entry)
+{
+	struct backend *backend = entry->backend;
+
+	if (backend && backend->ops->rest)
+		backend->ops->rest(backend);
+}
+
 fiber_fn void entry_close(struct entry *entry)
 {
 	if (entry->backend)

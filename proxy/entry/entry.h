@@ -3,7 +3,7 @@
  *
  * What a POP3 login does between PASS and its +OK, and what `popgate probe` shows step by step; one
  * code for both. Throttling and limits are the caller's.
- * Suspends: all but entry_close's NULL case. Never logs.
+ * Suspends: authenticate, list, close. Never logs.
  */
 #ifndef POPGATE_ENTRY_ENTRY_H
 #define POPGATE_ENTRY_ENTRY_H
@@ -41,6 +41,10 @@ fiber_fn struct err entry_authenticate(const struct config *config,
 
 /* Takes the snapshot. registry may be NULL. */
 fiber_fn struct err entry_list(struct entry *entry, struct registry *registry);
+
+/* The client will be silent for long: the store gives back what it can have again. Safe on an empty
+ * entry. */
+void entry_rest(struct entry *entry);
 
 /* Closes the store and frees the arena. Safe on an empty entry. */
 fiber_fn void entry_close(struct entry *entry);

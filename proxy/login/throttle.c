@@ -6,18 +6,14 @@
 #include <string.h>
 #include <time.h>
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
-
-#include "proxy/runtime/fatal.h"
+#include "proxy/runtime/keyed_hash.h"
+#include "proxy/runtime/mem.h"
 #include "proxy/runtime/shared.h"
 
 #define WINDOW      600 /* seconds */
 #define SKEW        2   /* how much later than ours another process's clock may have been read */
 #define BUCKETS     2048
 #define BUCKET_SIZE 8
-#define KEY_SIZE    32
 
 /*
  * One entry is one word, so that a worker may die at any instruction and no update is ever half
@@ -40,7 +36,7 @@ struct table {
 
 static struct {
 	struct table addresses, logins;
-	unsigned char key[KEY_SIZE];
+	struct hash_key key;
 } * shared;
 
 static uint64_t clock_offset; /* milliseconds; tests only */
@@ -93,18 +89,15 @@ void throttle_clock_advance(uint64_t milliseconds)
 void throttle_map(void)
 {
 	shared = shared_map(sizeof(*shared));
-	if (RAND_bytes(shared->key, sizeof(shared->key)) != 1)
-		fatal("throttle: no random numbers");
+	shared->key = hash_key_new();
 }
 
 static struct name name_of(struct table *table, const void *text, size_t n)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
 	uint64_t hash;
 
 	assert(shared);
-	HMAC(EVP_sha256(), shared->key, KEY_SIZE, text, n, digest, NULL);
-	memcpy(&hash, digest, sizeof(hash));
+	hash = keyed_hash(&shared->key, text, n);
 	return (struct name){ .bucket = table->entries[hash % BUCKETS],
 		.tag = (uint32_t)(hash >> (64 - TAG_BITS)) };
 }

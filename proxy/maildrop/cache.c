@@ -86,6 +86,17 @@ struct snapshot *cache_get(const struct account *account)
 	return c->snapshot;
 }
 
+static size_t size_of(const struct cached *c)
+{
+	return sizeof(*c) + strlen(c->login) + strlen(c->folder) + c->snapshot->size;
+}
+
+static void make_room(const struct cached *keep)
+{
+	while (cache.size > CACHE_OCTETS && cache.oldest != keep)
+		forget(cache.oldest);
+}
+
 void cache_put(const struct account *account, struct snapshot *snapshot)
 {
 	struct cached *c = find(account), **bucket;
@@ -103,13 +114,12 @@ void cache_put(const struct account *account, struct snapshot *snapshot)
 	c->login = mem_strdup(account->login);
 	c->folder = mem_strdup(account->folder);
 	c->snapshot = snapshot_ref(snapshot);
-	c->size = sizeof(*c) + strlen(c->login) + strlen(c->folder) + snapshot->size;
+	c->size = size_of(c);
 	c->next_in_bucket = *bucket;
 	*bucket = c;
 	put_first(c);
 	cache.size += c->size;
-	while (cache.size > CACHE_OCTETS && cache.oldest != c)
-		forget(cache.oldest);
+	make_room(c);
 }
 
 void cache_drop(const struct account *account)
@@ -118,6 +128,21 @@ void cache_drop(const struct account *account)
 
 	if (c)
 		forget(c);
+}
+
+void cache_weigh(const struct account *account)
+{
+	struct cached *c = find(account);
+
+	if (!c)
+		return;
+	cache.size -= c->size;
+	c->size = size_of(c);
+	cache.size += c->size;
+	if (c->size > CACHE_OCTETS)
+		forget(c);
+	else
+		make_room(c);
 }
 
 void cache_clear(void)

@@ -19,6 +19,8 @@ struct snapshot *cache_get(const struct account *account);
 /* Takes a reference. Only complete snapshots. What was there is replaced. */
 void cache_put(const struct account *account, struct snapshot *snapshot);
 void cache_drop(const struct account *account);
+/* To be called when the snapshot of the account has grown; it may go then. */
+void cache_weigh(const struct account *account);
 /* At the worker's end, and for tests. */
 void cache_clear(void);
 

@@ -33,7 +33,8 @@ struct maildrop {
 	struct view view;          /* the snapshot's, or one without what has become too old */
 	struct notice *notice;     /* NULL: none is shown */
 
-	uint64_t *retrieved;   /* bits by index: RETR was complete */
+	uint64_t *retrieved; /* bits by index: RETR was complete */
+	bool any_retrieved;
 	uint64_t *is_measured; /* bits by index */
 	struct measured *measured;
 	size_t n_measured, room_measured;

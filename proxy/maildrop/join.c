@@ -139,6 +139,22 @@ static void look_for_other_names(struct join *join)
 			join_folder_of(join, i)->renamed = false;
 }
 
+static bool is_of_another_numbering(
+	const struct registry_entry *entry, const struct joined_folder *folder)
+{
+	return !entry->missing && entry->uidvalidity && folder->uidvalidity &&
+	       entry->uidvalidity != folder->uidvalidity;
+}
+
+/* Whether the name of an entry stands for another message now. */
+static bool is_spent_name(const struct join *join, size_t index)
+{
+	uint32_t message = join->message_of[index];
+
+	return !join_of_maildir(join) && message != JOIN_NONE &&
+	       identify(entry_at(join, index), &join->listing->messages[message]) == DIFFERENT;
+}
+
 /* What the names that were found say against the folders. */
 static void look_for_contradictions(struct join *join)
 {
@@ -153,12 +169,7 @@ static void look_for_contradictions(struct join *join)
 			continue;
 		if (!entry->missing && (*entry->key == '\0') == join_of_maildir(join))
 			folder->converted = true;
-		else if (!entry->missing && entry->uidvalidity && folder->uidvalidity &&
-			 entry->uidvalidity != folder->uidvalidity)
-			folder->renumbered = true;
-		else if (!join_of_maildir(join) && join->message_of[i] != JOIN_NONE &&
-			 identify(entry, &join->listing->messages[join->message_of[i]]) ==
-				 DIFFERENT)
+		else if (is_of_another_numbering(entry, folder) || is_spent_name(join, i))
 			folder->renumbered = true;
 	}
 }

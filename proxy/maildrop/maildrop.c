@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "proxy/maildrop/bits.h"
+#include "proxy/maildrop/cache.h"
 #include "proxy/maildrop/drop.h"
 
 /* Nobody remembers anything: all that is shown is computed. */
@@ -155,6 +156,34 @@ const char *maildrop_unique_id(const struct maildrop *drop, size_t number)
 	return drop->unique_id->text;
 }
 
+bool maildrop_shares_lines(const struct maildrop *drop)
+{
+	return drop->n_marks == 0 && !drop->notice && drop->registry &&
+	       drop->view.indices == drop->snapshot->view.indices &&
+	       cache_get(drop->account) == drop->snapshot;
+}
+
+const struct buffer *maildrop_kept_lines(const struct maildrop *drop, enum maildrop_lines which)
+{
+	const struct buffer *kept = &drop->snapshot->lines[which];
+
+	return kept->data ? kept : NULL;
+}
+
+void maildrop_keep_lines(struct maildrop *drop, enum maildrop_lines which, struct buffer *lines)
+{
+	struct buffer *kept = &drop->snapshot->lines[which];
+
+	if (kept->data) {
+		buffer_done(lines);
+		return;
+	}
+	*kept = *lines;
+	*lines = (struct buffer){ 0 };
+	drop->snapshot->size += kept->size;
+	cache_weigh(drop->account);
+}
+
 void maildrop_mark(struct maildrop *drop, size_t number)
 {
 	if (maildrop_marked(drop, number))
@@ -188,8 +217,10 @@ fiber_fn struct err maildrop_fetch(struct maildrop *drop, size_t number, enum fe
 		return out->write(out, drop->notice->text, strlen(drop->notice->text));
 	e = drop->backend->ops->fetch(drop->backend, drop_message(drop, index), part, lines, out);
 	/* A sink that wanted no more has not taken the message. */
-	if (!failed(e) && part == FETCH_ALL && !out->full)
+	if (!failed(e) && part == FETCH_ALL && !out->full) {
 		bit_set(drop->retrieved, index);
+		drop->any_retrieved = true;
+	}
 	return e;
 }
 

@@ -17,6 +17,13 @@
 
 struct maildrop;
 
+/* What a client is told of all messages at once. */
+enum maildrop_lines {
+	MAILDROP_SIZES,
+	MAILDROP_UNIQUE_IDS,
+	MAILDROP_LINES, /* how many there are */
+};
+
 /* What came of opening a maildrop, for the log. */
 struct maildrop_opening {
 	struct err note; /* trouble that kept nothing from being right: the registry could not be
@@ -49,6 +56,15 @@ bool maildrop_marked(const struct maildrop *drop, size_t number);
 uint64_t maildrop_size(const struct maildrop *drop, size_t number);
 /* Valid until the next call for this maildrop. */
 const char *maildrop_unique_id(const struct maildrop *drop, size_t number);
+
+/* Whether the lines of an answer can be those of other sessions of this maildrop: they see what
+ * this one sees (no mark, no message of its own, none less for its age), and will come. */
+bool maildrop_shares_lines(const struct maildrop *drop);
+/* The lines that were kept, valid while the maildrop is open; NULL: none. For one that shares. */
+const struct buffer *maildrop_kept_lines(const struct maildrop *drop, enum maildrop_lines which);
+/* Takes what lines holds. Kept are from now on these, or the same that another session kept
+ * meanwhile. For one that shares. */
+void maildrop_keep_lines(struct maildrop *drop, enum maildrop_lines which, struct buffer *lines);
 
 void maildrop_mark(struct maildrop *drop, size_t number);
 void maildrop_unmark_all(struct maildrop *drop);

@@ -5,7 +5,7 @@
 
 #include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/match.h"
-#include "proxy/maildrop/remember.h"
+#include "proxy/maildrop/recall.h"
 
 struct previewing {
 	const struct join *join;
@@ -173,8 +173,9 @@ fiber_fn static struct err preview(
 
 	if (failed(e))
 		return e;
-	login_begin(login);
-	e = login_join(login, &join);
+	e = login_begin(login);
+	if (!failed(e))
+		e = login_join(login, &join);
 	if (!failed(e))
 		fill(login, &join, old, arena, ret);
 	join_done(&join);

@@ -31,8 +31,11 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 
 void snapshot_unref(struct snapshot *snapshot)
 {
-	if (snapshot && --snapshot->references == 0)
-		arena_free(snapshot->arena);
+	if (!snapshot || --snapshot->references > 0)
+		return;
+	for (size_t i = 0; i < MAILDROP_LINES; i++)
+		buffer_done(&snapshot->lines[i]);
+	arena_free(snapshot->arena);
 }
 
 struct text_pool text_pool_new(struct arena *arena, size_t octets)
@@ -136,7 +139,7 @@ void entry_unique_id(
 {
 	if (*entry->unique_id) {
 		assert(strlen(entry->unique_id) < sizeof(ret->text));
-		strcpy(ret->text, entry->unique_id);
+		(void)snprintf(ret->text, sizeof(ret->text), "%s", entry->unique_id);
 	} else if (*entry->key) {
 		/* Nobody remembers Maildir names by themselves. */
 		unique_id_name(

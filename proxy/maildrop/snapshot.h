@@ -10,12 +10,19 @@
 #define POPGATE_MAILDROP_SNAPSHOT_H
 
 #include "proxy/maildrop/folders.h"
+#include "proxy/maildrop/maildrop.h"
 #include "proxy/maildrop/unique_id.h"
 
 struct snapshot_folder {
 	const char *mark; /* as the registry has it (mark.h) */
 	size_t first, n;  /* its messages */
 	bool absent;      /* in the listing */
+
+	/* Found out when it is first asked for; the snapshot stays what it is. */
+	bool judged;
+	bool known;     /* the mark tells of the messages, */
+	size_t n_known; /* of so many of them; */
+	bool stands;    /* to the backend (backend_known) */
 };
 
 /* Numbers (by index or place) to messages. */
@@ -47,6 +54,8 @@ struct snapshot {
 	struct registry_entry *apart; /* entries of no message here: missing, adopted, notices … */
 	size_t n_apart;
 	struct view view; /* whatever the age of messages */
+
+	struct buffer lines[MAILDROP_LINES]; /* what was kept of it (maildrop_keep_lines) */
 };
 
 /* Nothing in it; one reference. */

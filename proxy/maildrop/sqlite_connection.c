@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/runtime/account.h"
 #include "proxy/runtime/fault.h"
 #include "proxy/runtime/mem.h"
 
@@ -144,12 +145,24 @@ static enum err_scope scope_of(int code)
 	}
 }
 
+/* The file is somebody else's, most often root's, who tried something. */
+static struct err not_ours(const char *path)
+{
+	char account[ACCOUNT_TEXT];
+
+	return err_make(ERR_PERM,
+		"registry %s: cannot be written: give it, and its folder, to the account %s", path,
+		account_name(account));
+}
+
 struct err connection_error(struct connection *connection)
 {
 	int code = sqlite3_extended_errcode(connection->db);
 	int errnum = sqlite3_system_errno(connection->db);
 	bool system = (code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR;
 
+	if (system && errnum == EACCES)
+		return not_ours(connection->path);
 	if (system && errnum)
 		return err_errno(scope_of(code), errnum, "registry %s: %s", connection->path,
 			sqlite3_errmsg(connection->db));
@@ -162,15 +175,20 @@ struct err connection_error(struct connection *connection)
 static struct err create_file(const char *path)
 {
 	cleanup(free_cleanup) char *copy = NULL;
+	char account[ACCOUNT_TEXT];
 	int fd, folder, failure = 0;
 
 	/* Opened only when new: closing a second descriptor of a database in use would drop the
 	 * locks that SQLite holds on it. */
 	fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return errno == EEXIST
-			       ? ok()
-			       : err_errno(ERR_PERM, errno, "registry %s: cannot be created", path);
+	failure = fd < 0 ? errno : 0;
+	if (failure == EEXIST)
+		return ok();
+	if (failure)
+		return err_make(ERR_PERM,
+			"registry %s: cannot be created (%s): its folder must be there, and the "
+			"account %s able to write to it",
+			path, strerror(failure), account_name(account));
 	copy = mem_strdup(path);
 	folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fsync(fd) || folder < 0 || fsync(folder))
@@ -298,7 +316,7 @@ static struct err prepare_schema(struct connection *connection, int busy_timeout
 	if (failed(e = read_version(connection, &version)))
 		return e;
 	if (sqlite3_db_readonly(connection->db, "main"))
-		return err_make(ERR_PERM, "registry %s: cannot be written", connection->path);
+		return not_ours(connection->path);
 	if (failed(e = use_wal(connection, busy_timeout)))
 		return e;
 	/* FULL: a commit is on disk when it returns, or a power loss could give a number twice. */

@@ -222,6 +222,13 @@ static struct err verdict(const struct update *update, struct maildrop_outcome *
 	return err_context(e, "removed %zu of %zu messages", outcome->removed, outcome->asked);
 }
 
+/* Most sessions only look. */
+static bool nothing_to_do(const struct maildrop *drop)
+{
+	return !drop->n_marks && !drop->any_retrieved && !drop->n_measured &&
+	       drop->settings->expire_after == DURATION_NEVER;
+}
+
 fiber_fn struct err maildrop_update(struct maildrop *drop, struct maildrop_outcome *outcome)
 {
 	cleanup(arena_cleanup) struct arena *scratch = arena_new();
@@ -230,8 +237,10 @@ fiber_fn struct err maildrop_update(struct maildrop *drop, struct maildrop_outco
 
 	assert(!drop->updated);
 	drop->updated = true;
-	collect(&update, scratch);
 	*outcome = (struct maildrop_outcome){ .asked = drop->n_marks, .note = ok() };
+	if (nothing_to_do(drop))
+		return ok();
+	collect(&update, scratch);
 	of_store = ask_store(&update);
 	of_registry = tell_registry(&update, scratch);
 	fill_outcome(&update, !failed(of_registry), outcome);

@@ -250,7 +250,8 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 		f_ms("took_ms", (double)s->done.backend_ns / 1e6));
 	if (*s->entry.opening.note.detail)
 		log_warning("login not remembered", f_text("login", s->login),
-			f_text("tenant", s->tenant->name), f_err(s->entry.opening.note));
+			f_text("tenant", s->entry.account->tenant->name),
+			f_err(s->entry.opening.note));
 	reply_ok(s->out, "%zu messages (%llu octets)", maildrop_visible(s->drop),
 		(unsigned long long)maildrop_visible_octets(s->drop));
 	s->next = NEXT_STATE;

@@ -9,7 +9,8 @@
 
 #define LINE_MAX_OCTETS 512   /* RFC 1939 section 3: a response line, CRLF included */
 #define FLUSH_AT        65536 /* four full TLS records, and few system calls for a large body */
-#define KEEP_WHEN_IDLE  4096  /* a sleeping session keeps no large buffer */
+#define LARGE           (4 * FLUSH_AT) /* so much at once is sent without being copied */
+#define KEEP_WHEN_IDLE  4096           /* a sleeping session keeps no large buffer */
 
 struct reply {
 	struct stream *stream;
@@ -37,19 +38,22 @@ void reply_free(struct reply *reply)
 	free(reply);
 }
 
+/* The deadline is for a client that takes nothing: each piece that it takes begins a new one. */
+fiber_fn static void send_some(struct reply *reply, const char *data, size_t n, size_t *ret)
+{
+	deadline(reply->write_timeout);
+	reply->error = stream_write_some(reply->stream, data, n, ret);
+}
+
 fiber_fn struct err reply_flush(struct reply *reply)
 {
 	uint64_t start = uv_hrtime();
 	size_t n;
 
-	/* The deadline is for a client that takes nothing: each piece that it takes begins a new
-	 * one. */
 	while (!failed(reply->error) && (n = buffer_used(&reply->out)) > 0) {
 		size_t taken = 0;
 
-		deadline(reply->write_timeout);
-		reply->error = stream_write_some(
-			reply->stream, reply->out.data + reply->out.start, n, &taken);
+		send_some(reply, buffer_data(&reply->out), n, &taken);
 		buffer_consume(&reply->out, taken);
 	}
 	if (failed(reply->error))
@@ -144,11 +148,11 @@ fiber_fn void reply_challenge(struct reply *reply, const char *base64)
 	appended(reply);
 }
 
-fiber_fn void reply_listing(struct reply *reply, size_t number, const char *value)
+void reply_put_listing(struct buffer *out, size_t number, const char *value)
 {
 	char digits[24];
 	size_t at = sizeof(digits), length = strlen(value);
-	char *line = buffer_reserve(&reply->out, sizeof(digits) + length + 3);
+	char *line = buffer_reserve(out, sizeof(digits) + length + 3);
 	size_t n;
 
 	do {
@@ -161,7 +165,12 @@ fiber_fn void reply_listing(struct reply *reply, size_t number, const char *valu
 	memcpy(line + n, value, length);
 	n += length;
 	memcpy(line + n, "\r\n", 2);
-	reply->out.end += n + 2;
+	out->end += n + 2;
+}
+
+fiber_fn void reply_listing(struct reply *reply, size_t number, const char *value)
+{
+	reply_put_listing(&reply->out, number, value);
 	appended(reply);
 }
 
@@ -171,10 +180,29 @@ fiber_fn void reply_end(struct reply *reply)
 	appended(reply);
 }
 
+/* Behind what is gathered, from where it lies; leaves less than FLUSH_AT of it. */
+fiber_fn static void send_large(struct reply *reply, const char **at, size_t *n)
+{
+	uint64_t start;
+
+	(void)failed(reply_flush(reply));
+	start = uv_hrtime();
+	while (*n >= FLUSH_AT && !failed(reply->error)) {
+		size_t taken = 0;
+
+		send_some(reply, *at, *n, &taken);
+		*at += taken;
+		*n -= taken;
+	}
+	reply->waited_ns += uv_hrtime() - start;
+}
+
 fiber_fn void reply_octets(struct reply *reply, const void *data, size_t n)
 {
 	const char *at = data;
 
+	if (n >= LARGE)
+		send_large(reply, &at, &n);
 	while (n && !failed(reply->error)) {
 		size_t room = FLUSH_AT - buffer_used(&reply->out);
 		size_t piece = n < room ? n : room;

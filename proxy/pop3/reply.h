@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#include "proxy/runtime/mem.h"
 #include "proxy/runtime/stream.h"
 
 struct reply;
@@ -38,6 +39,8 @@ fiber_fn void reply_line(struct reply *reply, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* A line of LIST or UIDL: number SP value. Faster than reply_line. */
 fiber_fn void reply_listing(struct reply *reply, size_t number, const char *value);
+/* The same line, for a later reply_octets. */
+void reply_put_listing(struct buffer *out, size_t number, const char *value);
 /* The final "." of a multi-line response. */
 fiber_fn void reply_end(struct reply *reply);
 

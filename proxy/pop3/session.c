@@ -105,26 +105,38 @@ fiber_fn static bool session_flush(struct session *s)
 	return !failed(e);
 }
 
-/* A client that lets so much time pass between two commands may let much more pass. */
-#define REST_AFTER 1000 /* ms */
+/* A client that lets so much time pass between two commands may let much more pass: first the
+ * memory of the fiber goes, later what the store holds for the session. Milliseconds. */
+#define REST_AFTER 1000
+#define PARK_AFTER 15000
 
-/* The next line within `timer`; a fiber that waits for long gives back what it can. */
+/* The next line, until so long after start. */
+fiber_fn static struct err await_until(
+	struct session *s, size_t max, uint64_t start, uint64_t until, struct line *ret)
+{
+	uint64_t waited = runtime_now() - start;
+
+	deadline(until > waited ? until - waited : 0);
+	return line_read(s->in, max, ret);
+}
+
+/* The next line within `timer`; a session that waits for long gives back what it can. */
 fiber_fn static struct err await_line(
 	struct session *s, size_t max, uint64_t timer, struct line *ret)
 {
-	uint64_t start = runtime_now(), waited;
+	static const uint64_t stages[] = { REST_AFTER, PARK_AFTER };
+	uint64_t start = runtime_now();
 	struct err e;
 
-	{
-		deadline(timer < REST_AFTER ? timer : REST_AFTER);
-		e = line_read(s->in, max, ret);
+	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]) && stages[i] < timer; i++) {
+		e = await_until(s, max, start, stages[i], ret);
+		if (e.scope != ERR_TIMEOUT)
+			return e;
+		if (stages[i] == PARK_AFTER)
+			entry_rest(&s->entry);
+		runtime_rest();
 	}
-	waited = runtime_now() - start;
-	if (e.scope != ERR_TIMEOUT || waited >= timer)
-		return e;
-	runtime_rest();
-	deadline(timer - waited);
-	return line_read(s->in, max, ret);
+	return await_until(s, max, start, timer, ret);
 }
 
 fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)

@@ -22,6 +22,11 @@ fiber_fn static void cmd_stat(struct session *s, const struct command_args *args
 
 typedef const char *listing_value(struct session *s, size_t number, char *buffer, size_t n);
 
+struct listing {
+	enum maildrop_lines lines;
+	listing_value *value;
+};
+
 static const char *value_size(struct session *s, size_t number, char *buffer, size_t n)
 {
 	snprintf(buffer, n, "%llu", (unsigned long long)maildrop_size(s->drop, number));
@@ -35,36 +40,70 @@ static const char *value_unique_id(struct session *s, size_t number, char *buffe
 	return maildrop_unique_id(s->drop, number);
 }
 
-/* LIST and UIDL differ in the value only. */
-fiber_fn static void listing(
-	struct session *s, const struct command_args *args, listing_value *value)
+/* The lines of all that are not marked; to `lines` if it is not NULL, else to the client. */
+fiber_fn static void list_each(struct session *s, listing_value *value, struct buffer *lines)
 {
 	char text[24];
 
-	if (args->message) {
-		reply_ok(s->out, "%zu %s", args->message,
-			value(s, args->message, text, sizeof(text)));
-		return;
-	}
-	reply_ok(s->out, "%zu messages", maildrop_visible(s->drop));
 	for (size_t n = 1; n <= maildrop_count(s->drop); n++) {
-		if (!maildrop_marked(s->drop, n))
+		if (maildrop_marked(s->drop, n))
+			continue;
+		if (lines)
+			reply_put_listing(lines, n, value(s, n, text, sizeof(text)));
+		else
 			reply_listing(s->out, n, value(s, n, text, sizeof(text)));
 		/* The outcome shows at the session's next wait. */
 		if (n % LISTING_TURN == 0)
 			(void)wait_turn();
 	}
+}
+
+/* Written once for all sessions that see the same. */
+fiber_fn static void list_shared(struct session *s, const struct listing *listing)
+{
+	const struct buffer *kept = maildrop_kept_lines(s->drop, listing->lines);
+	struct buffer lines = { 0 };
+
+	if (!kept) {
+		list_each(s, listing->value, &lines);
+		maildrop_keep_lines(s->drop, listing->lines, &lines);
+		kept = maildrop_kept_lines(s->drop, listing->lines);
+	}
+	if (kept)
+		reply_octets(s->out, buffer_data(kept), buffer_used(kept));
+}
+
+/* LIST and UIDL differ in the value only. */
+fiber_fn static void answer_listing(
+	struct session *s, const struct command_args *args, const struct listing *listing)
+{
+	char text[24];
+
+	if (args->message) {
+		reply_ok(s->out, "%zu %s", args->message,
+			listing->value(s, args->message, text, sizeof(text)));
+		return;
+	}
+	reply_ok(s->out, "%zu messages", maildrop_visible(s->drop));
+	if (maildrop_shares_lines(s->drop))
+		list_shared(s, listing);
+	else
+		list_each(s, listing->value, NULL);
 	reply_end(s->out);
 }
 
 fiber_fn static void cmd_list(struct session *s, const struct command_args *args)
 {
-	listing(s, args, value_size);
+	static const struct listing sizes = { MAILDROP_SIZES, value_size };
+
+	answer_listing(s, args, &sizes);
 }
 
 fiber_fn static void cmd_uidl(struct session *s, const struct command_args *args)
 {
-	listing(s, args, value_unique_id);
+	static const struct listing unique_ids = { MAILDROP_UNIQUE_IDS, value_unique_id };
+
+	answer_listing(s, args, &unique_ids);
 }
 
 /* A message that broke off after its first octets: nothing may follow, above all no final ".". */

@@ -7,16 +7,21 @@
 #define POOL_DEFAULT 4 /* libuv's, when UV_THREADPOOL_SIZE does not say otherwise */
 #define POOL_MAX     1024
 
-unsigned pool_places(unsigned share)
+unsigned pool_threads(void)
 {
 	const char *text = getenv("UV_THREADPOOL_SIZE");
 	unsigned long threads = text ? strtoul(text, NULL, 10) : POOL_DEFAULT;
-	unsigned cores = uv_available_parallelism();
-	unsigned places;
 
 	if (threads == 0 || threads > POOL_MAX)
 		threads = threads == 0 ? 1 : POOL_MAX;
-	places = (unsigned)threads / share;
+	return (unsigned)threads;
+}
+
+unsigned pool_places(unsigned share)
+{
+	unsigned cores = uv_available_parallelism();
+	unsigned places = pool_threads() / share;
+
 	if (places > cores)
 		places = cores;
 	return places > 0 ? places : 1;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -111,6 +112,13 @@ bool stream_readable(struct stream *stream)
 	if (stream->ssl)
 		return stream_tls_readable(stream);
 	return recv(stream->fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+bool stream_quiet(const struct stream *stream)
+{
+	struct pollfd poll_fd = { .fd = stream->fd, .events = POLLIN | POLLRDHUP };
+
+	return poll(&poll_fd, 1, 0) == 0;
 }
 
 /* stream_write_some in clear. */

@@ -43,6 +43,9 @@ fiber_fn void stream_linger(struct stream *stream);
 fiber_fn struct err stream_read(struct stream *stream, void *data, size_t n, size_t *ret);
 /* Whether a read would give octets at once (also what TLS holds decrypted). Never suspends. */
 bool stream_readable(struct stream *stream);
+/* Whether nothing waits on the socket: no octets, no end of the connection, no error. Never
+ * suspends. */
+bool stream_quiet(const struct stream *stream);
 /* Writes 1 to n octets: for callers whose deadline is about progress. */
 fiber_fn struct err stream_write_some(
 	struct stream *stream, const void *data, size_t n, size_t *ret);

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "proxy/runtime/keyed_hash.h"
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/shared.h"
-#include "proxy/service/keyed_hash.h"
 
 #define BUCKETS     8192
 #define BUCKET_SIZE 8

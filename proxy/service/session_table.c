@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "proxy/runtime/fatal.h"
+#include "proxy/runtime/keyed_hash.h"
 #include "proxy/runtime/shared.h"
 #include "proxy/service/address_text.h"
 #include "proxy/service/counts.h"
-#include "proxy/service/keyed_hash.h"
 
 #define TENANT_SIZE sizeof(((struct session_view *)NULL)->tenant)
 #define LOGIN_SIZE  sizeof(((struct session_view *)NULL)->login)

@@ -1,5 +1,6 @@
 #include "proxy/verbs/common.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,11 +49,22 @@ static void print_report(enum config_severity severity, const char *text, void *
 			looks[severity].word, text, color_off(stderr));
 }
 
+bool verb_config_there(const char *file)
+{
+	if (access(file, F_OK) == 0 || errno != ENOENT)
+		return true;
+	fprintf(stderr, "popgate: there is no file %s: name the configuration by -c FILE\n", file);
+	return false;
+}
+
 struct config *verb_load(const char *file, bool notices)
 {
 	struct config *config = NULL;
-	struct err e = config_load(file, print_report, &notices, &config);
+	struct err e;
 
+	if (!verb_config_there(file))
+		return NULL;
+	e = config_load(file, print_report, &notices, &config);
 	if (failed(e)) {
 		fprintf(stderr, "popgate: %s\n", e.detail);
 		return NULL;

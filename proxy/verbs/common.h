@@ -24,6 +24,9 @@ __attribute__((format(printf, 2, 3))) enum verb_status verb_usage(
  * /etc/popgate/popgate.yaml. Static or borrowed. */
 const char *verb_config_file(const char *option);
 
+/* Whether there is such a file; says on standard error when not. */
+bool verb_config_there(const char *file);
+
 /* Loads the file, and prints every mistake on standard error; with notices, warnings and what is
  * not yet in effect too. NULL when there was an error; the caller returns VERB_USAGE. */
 struct config *verb_load(const char *file, bool notices);

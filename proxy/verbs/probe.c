@@ -3,6 +3,7 @@
 
 #include "proxy/entry/entry.h"
 #include "proxy/login/password_input.h"
+#include "proxy/verbs/advice.h"
 #include "proxy/verbs/probe_view.h"
 #include "proxy/verbs/query.h"
 #include "proxy/verbs/verbs.h"
@@ -28,13 +29,13 @@ struct probe {
 	enum verb_status status;
 };
 
-fiber_fn static bool list(struct probe *probe, struct entry *entry)
+fiber_fn static bool list(struct probe *probe, const struct tenant *tenant, struct entry *entry)
 {
 	uint64_t start = uv_hrtime();
 	struct err e = entry_list(entry, probe->registry);
 
 	if (failed(e))
-		probe->view->failed("list", uv_hrtime() - start, &e);
+		probe->view->failed("list", uv_hrtime() - start, &e, advice_for(tenant, &e));
 	else
 		probe->view->listed(uv_hrtime() - start, entry->drop);
 	return !failed(e);
@@ -52,10 +53,10 @@ fiber_fn static void run_probe(void *arg)
 	view->begin(probe->request.query.login);
 	view->tenant(tenant ? tenant->name : NULL);
 	if (failed(e)) {
-		view->failed("log in", uv_hrtime() - start, &e);
+		view->failed("log in", uv_hrtime() - start, &e, advice_for(tenant, &e));
 	} else {
 		view->opened(uv_hrtime() - start, entry.backend->ops == &imap_backend);
-		if (list(probe, &entry))
+		if (list(probe, tenant, &entry))
 			probe->status = VERB_DONE;
 		entry_close(&entry);
 	}

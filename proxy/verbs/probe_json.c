@@ -57,13 +57,14 @@ static void listed(uint64_t took, const struct maildrop *drop)
 	verb_json_end(&json, ']');
 }
 
-static void failed_at(const char *step, uint64_t took, const struct err *e)
+static void failed_at(const char *step, uint64_t took, const struct err *e, const char *advice)
 {
 	verb_json_begin(&json, "failed", '{');
 	verb_json_text(&json, "step", step);
 	verb_json_ms(&json, "ms", took);
 	verb_json_text(&json, "error", err_scope_name(e->scope));
 	verb_json_text(&json, "detail", e->detail);
+	verb_json_text(&json, "advice", advice);
 	verb_json_text(&json, "client", reply_text_for(e->scope));
 	verb_json_end(&json, '}');
 }

@@ -35,10 +35,12 @@ static void print_opened(uint64_t took, bool imap)
 		COLOR_GOOD);
 }
 
-static void print_failed(const char *step, uint64_t took, const struct err *e)
+static void print_failed(const char *step, uint64_t took, const struct err *e, const char *advice)
 {
 	print_step(step, took, "failed", COLOR_BAD);
 	printf("%-9s %s: %s\n", "why", err_scope_name(e->scope), e->detail);
+	if (advice)
+		printf("%-9s %s\n", "do", advice);
 	printf("%-9s -ERR %s\n", "client", reply_text_for(e->scope));
 }
 

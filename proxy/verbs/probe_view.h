@@ -14,7 +14,8 @@ struct probe_view {
 	void (*tenant)(const char *name); /* NULL: none serves this login */
 	void (*opened)(uint64_t took, bool imap);
 	void (*listed)(uint64_t took, const struct maildrop *drop);
-	void (*failed)(const char *step, uint64_t took, const struct err *e);
+	/* advice: NULL where there is none. */
+	void (*failed)(const char *step, uint64_t took, const struct err *e, const char *advice);
 	void (*end)(void);
 };
 

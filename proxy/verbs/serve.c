@@ -49,5 +49,6 @@ int verb_serve(int argc, char **argv)
 	}
 	if (optind < argc)
 		return verb_usage("serve", "unexpected argument '%s'", argv[optind]);
-	return master_run(verb_config_file(file));
+	file = verb_config_file(file);
+	return verb_config_there(file) ? master_run(file) : VERB_USAGE;
 }

@@ -129,8 +129,8 @@ def far(work: str, user: str, messages: int = 0, warm: bool = True, **imap):
         for server in servers:
             # A peer that takes a round trip a message would take a minute: a tenth of it shows.
             part = 100 if "imapc" in server.name and messages else messages
-            if warm:
-                load(server, "poll", user, sessions=1, connections=1)
+            if warm:  # each worker keeps connections of its own
+                load(server, "poll", user, sessions=8 if "keep_warm" in imap else 1, connections=1)
             result = load(server, work, user, sessions=1, connections=1, messages=part)
             scale = messages / part if part else 1
             rows.append((server.name, {**result, "p50_ms": result["p50_ms"] * scale}))
@@ -144,7 +144,7 @@ def hold(connections: int):
         rows = []
         for server in world.all():
             idle = load(server, "hold", "poll", 8, True, connections=1, sessions=1, hold=1)
-            held = load(server, "hold", "poll", 8, True, connections=connections, hold=5)
+            held = load(server, "hold", "poll", 8, True, connections=connections, hold=20)
             each = (held["held_pss_kib"] * connections - idle["held_pss_kib"]) / (connections - 1)
             rows.append((server.name, {**held, "each_kib": each}))
         return rows

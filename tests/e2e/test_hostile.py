@@ -186,7 +186,7 @@ def test_a_server_that_lies_in_its_listing(scripted, kind):
             "twice": [1, 1, 2], "uid 0": [0, 1, 2]}[kind]
 
     def fetch(peer, arguments):
-        if "BODY" in arguments:
+        if "BODY.PEEK[]" in arguments:
             return server.do_uid_fetch(peer, arguments)
         for number, uid in enumerate(rows, 1):
             peer.untagged(f'{number} FETCH (UID {uid} FLAGS () RFC822.SIZE 100 '
@@ -210,7 +210,7 @@ def test_a_server_that_gives_another_message_than_asked(scripted):
 
     def fetch(peer, arguments):
         uids, _, items = arguments.partition(" ")
-        if "BODY" not in items:
+        if "BODY.PEEK[]" not in items:
             return server.do_uid_fetch(peer, arguments)
         peer.send(b"* 3 FETCH (UID 3" + server.items(3, items) + b")\r\n")
         peer.ok()
@@ -232,7 +232,7 @@ def test_a_server_that_stalls_in_a_body(scripted):
     server, running = scripted
 
     def fetch(peer, arguments):
-        if "BODY" not in arguments:
+        if "BODY.PEEK[]" not in arguments:
             return server.do_uid_fetch(peer, arguments)
         peer.send(b"* 1 FETCH (UID 1 BODY[] {1000}\r\nSubject: half\r\n\r\nha")
         peer.stall()
@@ -277,7 +277,7 @@ def test_a_server_that_ends_the_session_with_bye(scripted):
     server, running = scripted
 
     def fetch(peer, arguments):
-        if "BODY" not in arguments:
+        if "BODY.PEEK[]" not in arguments:
             return server.do_uid_fetch(peer, arguments)
         peer.send("* BYE shutting down\r\n")
         peer.vanish()

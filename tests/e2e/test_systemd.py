@@ -8,7 +8,7 @@ import time
 
 import pytest
 from support.gateway import BINARY, free_port
-from support.pop3 import Pop3
+from support.pop3 import TIMEOUT, Pop3
 from support.systemd import Manager, socket_activation
 
 
@@ -106,7 +106,7 @@ def test_a_stopped_master_feeds_no_watchdog(managed, manager):
         while True:
             manager.hear("WATCHDOG")
     served.gateway.signal(signal.SIGCONT)
-    manager.socket.setblocking(True)
+    manager.socket.settimeout(TIMEOUT)
     manager.hear("WATCHDOG")
 
 

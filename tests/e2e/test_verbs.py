@@ -140,7 +140,7 @@ def test_a_missing_file(directory):
     done = run("check", "-c", directory / "missing.yaml")
     assert done.returncode == 2
     assert "missing.yaml" in done.stderr + done.stdout
-    assert "No such file" in done.stderr + done.stdout
+    assert "there is no file" in done.stderr + done.stdout
 
 
 def test_keys_whose_feature_comes_later_are_told(check):

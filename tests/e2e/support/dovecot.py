@@ -244,6 +244,13 @@ class Dovecot:
         self.process.wait(TIMEOUT)
         self.process.stderr.close()
         self.process = None
+        while self.lingers():  # or a successor would refuse to start
+            time.sleep(0.01)
+
+    def lingers(self) -> bool:
+        """Whether some process of one that was killed is still there."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.directory / "run/login/login")) == 0
 
     def new_user(self) -> User:
         """One that no test had before."""

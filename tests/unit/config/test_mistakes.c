@@ -366,7 +366,8 @@ static void yaml_syntax(void **state)
 	fixture_expect("a: \"\n", AT "2:1: found unexpected end of stream while scanning a quoted "
 				     "scalar, expected YAML\n");
 	fixture_expect("a:\n\t- b\n", AT "2:1: found character that cannot start any token while "
-					 "scanning for the next token, expected YAML\n");
+					 "scanning for the next token, expected YAML, "
+					 "which is indented by spaces, never by tabs\n");
 }
 
 static void text_that_is_not_utf8(void **state)

@@ -235,25 +235,53 @@ int world_new(void **state)
 	return 0;
 }
 
+static void peer_done(struct peer *peer)
+{
+	buffer_done(&peer->wire);
+	free(peer->command);
+	free(peer->failure);
+}
+
 int world_free(void **state)
 {
 	struct world *w = *state;
 
 	secret_free(w->password);
 	arena_free(w->arena);
-	buffer_done(&w->peer.wire);
-	free(w->peer.command);
-	free(w->peer.failure);
+	peer_done(&w->peer);
+	for (size_t i = 0; i < WORLD_PEERS; i++)
+		peer_done(&w->later_peers[i]);
 	free(w);
 	return 0;
 }
 
-fiber_fn static void run_server(void *arg)
+fiber_fn static void run_peer(void *arg)
 {
-	struct world *w = arg;
+	struct peer *peer = arg;
 
-	w->server(&w->peer);
-	peer_close(&w->peer);
+	peer->script(peer);
+	peer_close(peer);
+}
+
+/* Starts the server's side of a connection; the client's. */
+static int start_peer(struct world *w, struct peer *peer, void (*script)(struct peer *))
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	peer->world = w;
+	peer->script = script;
+	peer->stream = stream_new(fds[1]);
+	peer->lines = line_reader_new(peer->stream);
+	fiber_spawn("peer", run_peer, peer);
+	return fds[0];
+}
+
+static void judge_peer(const struct world *w, struct peer *peer)
+{
+	line_reader_free(steal(peer->lines));
+	if (peer->failure)
+		fail_msg("the server: %s (the client: %s)", peer->failure, w->e.detail);
 }
 
 fiber_fn static void run_client(void *arg)
@@ -266,31 +294,37 @@ fiber_fn static void run_client(void *arg)
 
 void world_run(struct world *w, void (*server)(struct peer *), void (*act)(struct world *))
 {
-	int fds[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	w->fd = fds[0];
-	w->server = server;
+	w->fd = start_peer(w, &w->peer, server);
+	w->connects = 0;
 	w->act = act;
-	w->peer.world = w;
-	w->peer.stream = stream_new(fds[1]);
-	w->peer.lines = line_reader_new(w->peer.stream);
-	fiber_spawn("peer", run_server, w);
 	w->client = fiber_spawn("client", run_client, w);
 	runtime_run();
-	line_reader_free(w->peer.lines);
-	w->peer.lines = NULL;
 	assert_int_equal(fiber_count(), 0);
-	if (w->peer.failure)
-		fail_msg("the server: %s (the client: %s)", w->peer.failure, w->e.detail);
+	judge_peer(w, &w->peer);
+	for (size_t i = 0; i < WORLD_PEERS; i++)
+		judge_peer(w, &w->later_peers[i]);
+}
+
+/* imap_connect's part. */
+fiber_fn static struct err world_connect(struct imap *imap)
+{
+	struct world *w = (struct world *)(void *)((char *)(uintptr_t)imap->account -
+						   offsetof(struct world, account));
+	size_t later = w->connects++;
+	int fd = later == 0 ? w->fd : -1;
+
+	if (later > 0 && later <= WORLD_PEERS && w->later[later - 1])
+		fd = start_peer(w, &w->later_peers[later - 1], w->later[later - 1]);
+	if (fd < 0)
+		return err_make(ERR_TEMP, "imap.test: no way to the server");
+	return imap_start(imap, stream_new(fd), "imap.test");
 }
 
 fiber_fn void world_open(struct world *w)
 {
-	struct store_credentials credentials = { .password = w->password };
+	struct store_credentials credentials = { .password = w->password, .actor = w->actor };
 
-	w->e = imap_open_on_stream(
-		&w->account, &credentials, stream_new(w->fd), "imap.test", &w->backend);
+	w->e = imap_open_by(world_connect, &w->account, &credentials, &w->backend);
 }
 
 fiber_fn void world_list(struct world *w)

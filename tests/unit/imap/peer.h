@@ -20,6 +20,7 @@ struct peer {
 	struct buffer wire; /* every command so far, without tags, a newline behind each */
 	char *failure;
 	struct world *world;
+	void (*script)(struct peer *peer);
 };
 
 /* Notes what went wrong, unless something did before, and closes. */
@@ -56,16 +57,23 @@ fiber_fn void peer_list(struct peer *peer, unsigned n);
 
 #define LIST_COMMAND "UID FETCH 1:* (UID RFC822.SIZE INTERNALDATE FLAGS)"
 
+#define WORLD_PEERS 300
+
 /* A gateway's side: an account of its own for each test. */
 struct world {
 	struct peer peer;
+	/* What the server does on the connections that are made after the first; those beyond fail.
+	 */
+	void (*later[WORLD_PEERS])(struct peer *peer);
+	struct peer later_peers[WORLD_PEERS];
+	size_t connects;
 	struct tenant tenant;
 	struct account account;
 	struct secret *password;
+	const struct account *actor; /* whose it is; NULL: the account's */
 	struct arena *arena;
-	int fd; /* the client's end */
+	int fd; /* the client's end of the first connection */
 	struct fiber *client;
-	void (*server)(struct peer *peer);
 	void (*act)(struct world *world);
 	/* What came of it. */
 	struct backend *backend;

@@ -361,11 +361,12 @@ static void finds_what_left(void **state)
 			{ { ESEARCH, "* ESEARCH (TAG \"3\") UID ALL 2:3,6,9:12\r\n" } } },
 		/* In the other form than was asked for. */
 		{ "ESEARCH", SELECTED(4, 7, 10, ""), { { ESEARCH, "* SEARCH 2 3 6 9\r\n" } } },
-		/* No mod-sequences, or such as went back. */
+		/* No mod-sequences. */
 		{ "QRESYNC ESEARCH", SELECTED(4, 7, 10, "* OK [NOMODSEQ] none\r\n"),
 			{ { ESEARCH, "* ESEARCH (TAG \"3\") UID ALL 2:3,6,9\r\n" } } },
+		/* Such as went back: any UID may be another message's. */
 		{ "QRESYNC", SELECTED(4, 7, 10, "* OK [HIGHESTMODSEQ 4] ok\r\n"),
-			{ { SEARCH, "* SEARCH 2 3 6 9\r\n" } } },
+			{ { SCRATCH, MESSAGE(2) MESSAGE(3) MESSAGE(6) MESSAGE(9) } } },
 		/* Refused. */
 		{ "QRESYNC ESEARCH", SELECTED(4, 7, 10, MODSEQ),
 			{ { RESYNC, NULL, "BAD QRESYNC was not enabled" },

@@ -285,7 +285,7 @@ static const struct backend_ops fake_backend = {
 	.update = fake_update,
 };
 
-void session_prepare(struct session *session, enum store_kind store, struct mail *mail)
+void session_init_beside(struct session *session, enum store_kind store, struct mail *mail)
 {
 	*session = (struct session){
 		.tenant = {
@@ -312,7 +312,7 @@ void session_init(struct session *session, enum store_kind store, struct mail *m
 {
 	/* Tenants are told apart by their addresses, which tests use again. */
 	cache_clear();
-	session_prepare(session, store, mail);
+	session_init_beside(session, store, mail);
 }
 
 void session_done(struct session *session)

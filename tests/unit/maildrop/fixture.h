@@ -82,7 +82,7 @@ struct session {
 /* A session of user@example at a tenant with default settings. */
 void session_init(struct session *session, enum store_kind store, struct mail *mail);
 /* The same, beside others of the same tenant. */
-void session_prepare(struct session *session, enum store_kind store, struct mail *mail);
+void session_init_beside(struct session *session, enum store_kind store, struct mail *mail);
 struct err session_open(struct session *session, struct registry *registry);
 struct err session_fetch(struct session *session, size_t number, enum fetch_part part);
 struct err session_update(struct session *session);

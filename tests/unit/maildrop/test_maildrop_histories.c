@@ -136,7 +136,7 @@ static void begin(struct actor *actor)
 	struct session *session = &actor->session;
 	static const char *const also[] = { "Junk" };
 
-	session_prepare(session, w->maildir ? STORE_MAILDIR : STORE_IMAP, &history.mail);
+	session_init_beside(session, w->maildir ? STORE_MAILDIR : STORE_IMAP, &history.mail);
 	session->tenant.uidl.max_changed = 100;
 	session->tenant.maildrop.on_delete = w->hides ? DELETE_HIDE : DELETE_EXPUNGE;
 	if (w->also)

@@ -131,11 +131,61 @@ static void test_half_an_hour_after_the_login(void **state)
 	run_with(after_login, (struct maildrop *)(void *)&drop);
 }
 
+/* The store is told once that the client is silent, each time that it is. */
+
+static unsigned rests;
+
+static void count_rest(struct backend *backend)
+{
+	(void)backend;
+	rests++;
+}
+
+static const struct backend_ops resting = { .name = "resting", .rest = count_rest };
+static struct backend store = { .ops = &resting };
+
+static void fall_silent(void *arg)
+{
+	(void)arg;
+	world.session.entry.backend = &store;
+	settle();
+	for (unsigned i = 0; i < 2; i++) {
+		for (int j = 0; j < 3; j++) {
+			clock_advance(14 * SECOND);
+			settle();
+			say("NOOP\r\n");
+		}
+		assert_int_equal(rests, i);
+		clock_advance(14 * SECOND);
+		settle();
+		assert_int_equal(rests, i);
+		clock_advance(SECOND);
+		settle();
+		assert_int_equal(rests, i + 1);
+		clock_advance(10 * MINUTE);
+		settle();
+		assert_int_equal(rests, i + 1);
+		say("NOOP\r\n");
+	}
+	assert_int_equal(shutdown(world.peer, SHUT_WR), 0);
+}
+
+static void test_the_store_rests_with_the_client(void **state)
+{
+	static char drop;
+
+	(void)state;
+	rests = 0;
+	run_with(fall_silent, (struct maildrop *)(void *)&drop);
+	assert_int_equal(rests, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fiber_test(test_a_minute_before_the_login),
 		fiber_test(test_half_an_hour_after_the_login),
+		fiber_test(test_the_store_rests_with_the_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -109,8 +109,10 @@ static void read_ready_data(void *arg)
 	size_t n = 99;
 
 	assert_false(stream_readable(ends[0]));
+	assert_true(stream_quiet(ends[0]));
 	assert_ok(stream_write(ends[1], "ab", 2));
 	assert_true(stream_readable(ends[0]));
+	assert_false(stream_quiet(ends[0]));
 	{
 		deadline(0);
 		e = stream_read(ends[0], octets, sizeof(octets), &n);
@@ -177,6 +179,7 @@ static void talk_to_the_dead(void *arg)
 	assert_ok(stream_read(ends[0], octets, sizeof(octets), &n));
 	assert_int_equal(n, 0);
 	assert_false(stream_readable(ends[0]));
+	assert_false(stream_quiet(ends[0]));
 	stream_close(ends[0]);
 	stream_close(NULL);
 }

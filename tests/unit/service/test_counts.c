@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
+#include "proxy/runtime/keyed_hash.h"
 #include "proxy/runtime/mem.h"
 #include "proxy/service/counts.h"
-#include "proxy/service/keyed_hash.h"
 
 /* The test vectors of the SipHash paper, appendix A, and of its reference implementation. */
 static void test_the_hash_is_siphash_2_4(void **state)

@@ -4,8 +4,8 @@
  * For tables indexed by what clients choose (addresses, login names). Distinct inputs count as
  * distinct: that two of them meet is less likely than a broken memory cell.
  */
-#ifndef POPGATE_SERVICE_KEYED_HASH_H
-#define POPGATE_SERVICE_KEYED_HASH_H
+#ifndef POPGATE_RUNTIME_KEYED_HASH_H
+#define POPGATE_RUNTIME_KEYED_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "proxy/service/keyed_hash.h"
+#include "proxy/runtime/keyed_hash.h"
 
 #include <errno.h>
 #include <string.h>

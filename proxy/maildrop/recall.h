@@ -1,8 +1,9 @@
 /*
- * remember - the inside of a login, for what goes through it without writing anything.
+ * recall - the first part of a login: what is known, what is listed now, and how the two are
+ * joined. Nothing is written.
  */
-#ifndef POPGATE_MAILDROP_REMEMBER_H
-#define POPGATE_MAILDROP_REMEMBER_H
+#ifndef POPGATE_MAILDROP_RECALL_H
+#define POPGATE_MAILDROP_RECALL_H
 
 #include "proxy/maildrop/adopted.h"
 #include "proxy/maildrop/drop.h"
@@ -26,7 +27,7 @@ struct login {
 fiber_fn struct err login_list(struct login *login);
 /* What the listing is joined with: the record of the base, or what is adopted where there is none.
  */
-void login_begin(struct login *login);
+fiber_fn struct err login_begin(struct login *login);
 /* All steps of joining; ret is the caller's to end by join_done, also after an error. */
 fiber_fn struct err login_join(struct login *login, struct join *ret);
 /* Whether so many ids would change that the login is to be refused. */
