@@ -8,7 +8,8 @@ _popgate_words() {
 	words=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-c | --config | -f | --file | -l | --listener | -s | --server-name | -a | --address | -x | --close)
+		-c | --config | -f | --file | -l | --listener | -s | --server-name | -a | --address | -x | --close | \
+			-o | --old | -S | --server | -t | --tls | -C | --ca-file | -u | --users | -O | --output | -J | --jobs)
 			# -s takes a value in route and probe alone.
 			[[ ${COMP_WORDS[i]} == -s && ${words[0]} == users ]] || ((i++))
 			;;
@@ -64,7 +65,7 @@ _popgate() {
 		return
 	fi
 	case $before in
-	-c | --config | -f | --file)
+	-c | --config | -f | --file | -o | --old | -C | --ca-file | -u | --users | -O | --output)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
@@ -77,7 +78,7 @@ _popgate() {
 	*)
 		help=$("$program" "${words[@]}" --help 2>/dev/null) || help=$("$program" --help 2>/dev/null)
 		if [[ $current == -* ]]; then
-			candidates=$(sed -n 's/^ \{1,\}\(-[a-z]\), \(--[a-z-]\{1,\}\).*/\1\n\2/p' <<<"$help")
+			candidates=$(sed -n 's/^ \{1,\}\(-[a-zA-Z]\), \(--[a-z-]\{1,\}\).*/\1\n\2/p' <<<"$help")
 			[[ ${#words[@]} -eq 0 ]] && candidates='--help --version'
 		elif [[ ${#words[@]} -eq 1 ]]; then
 			candidates=$(sed -n "s/^[U ][a-z: ]* popgate ${words[0]} \([a-z]\{1,\}\).*/\1/p" <<<"$help")

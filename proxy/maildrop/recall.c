@@ -1,6 +1,7 @@
 /* recall - see the header. */
 #include "proxy/maildrop/recall.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "proxy/maildrop/bits.h"
@@ -184,7 +185,10 @@ fiber_fn struct err login_list(struct login *login)
 {
 	struct err e;
 
-	if (failed(e = find_base(login)) || failed(e = adopt(login)))
+	if (failed(e = find_base(login)))
+		return e;
+	assert(login->drop->base);
+	if (failed(e = adopt(login)))
 		return e;
 	return list(login);
 }

@@ -403,9 +403,9 @@ static void templates_need_what_tells_messages_apart(void **state)
 		"error @/popgate.yaml:3:8: uidl.format: all messages would have the same, "
 		"expected "
 		"%{uid}, %{filename}, %{emailid} or %{guid} in it\n");
-	fixture_expect(BASE "uidl: {format: '%{filename}'}\n", WARN
-		"3:8: uidl.format: no message of an IMAP server has %{filename}: they all get "
-		"numbers\n");
+	fixture_expect(BASE "uidl: {format: '%{filename}'}\n",
+		WARN "3:8: uidl.format: no message of an IMAP server has %{filename}: they all get "
+		     "numbers\n");
 }
 
 static void keys_without_effect_are_noted(void **state)
