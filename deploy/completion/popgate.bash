@@ -9,7 +9,7 @@ _popgate_words() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | --config | -f | --file | -l | --listener | -s | --server-name | -a | --address | -x | --close | \
-			-o | --old | -S | --server | -t | --tls | -C | --ca-file | -u | --users | -O | --output | -J | --jobs)
+			-u | --users | -S | --server | -t | --tls | -C | --ca-file | -J | --jobs | -O | --output)
 			# -s takes a value in route and probe alone.
 			[[ ${COMP_WORDS[i]} == -s && ${words[0]} == users ]] || ((i++))
 			;;
@@ -65,11 +65,12 @@ _popgate() {
 		return
 	fi
 	case $before in
-	-c | --config | -f | --file | -o | --old | -C | --ca-file | -u | --users | -O | --output)
+	-c | --config | -f | --file | -u | --users | -C | --ca-file | -O | --output)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
+	-t | --tls) candidates='implicit starttls none' ;;
 	-l | --listener) candidates=$(_popgate_listeners) ;;
 	-x | --close)
 		candidates=$("$program" who -c "$(_popgate_config)" 2>/dev/null |
@@ -78,12 +79,17 @@ _popgate() {
 	*)
 		help=$("$program" "${words[@]}" --help 2>/dev/null) || help=$("$program" --help 2>/dev/null)
 		if [[ $current == -* ]]; then
-			candidates=$(sed -n 's/^ \{1,\}\(-[a-zA-Z]\), \(--[a-z-]\{1,\}\).*/\1\n\2/p' <<<"$help")
+			candidates=$(sed -n '/^ \{1,\}-[a-zA-Z], --/p' <<<"$help" |
+				grep -oE -- '-[a-zA-Z], --[a-z-]+' | tr -d ',')
 			[[ ${#words[@]} -eq 0 ]] && candidates='--help --version'
 		elif [[ ${#words[@]} -eq 1 ]]; then
 			candidates=$(sed -n "s/^[U ][a-z: ]* popgate ${words[0]} \([a-z]\{1,\}\).*/\1/p" <<<"$help")
 		elif [[ ${words[0]} == users ]]; then
 			candidates=$(_popgate_logins)
+		elif [[ ${words[*]} == 'uidl import' ]]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
+			return
 		fi
 		;;
 	esac

@@ -173,6 +173,8 @@ void join_give(struct join *join)
 	for (size_t i = 0; i < join->folders->n_mail; i++)
 		if (join->mail[i].renumbered || join->mail[i].converted)
 			join->flags |= REGISTRY_NUMBERS;
+	if (adopts(join))
+		join->flags |= REGISTRY_NUMBERS;
 	join->given = arena_zalloc(join->scratch, join->listing->n, sizeof(*join->given));
 	collect_fresh(&giving);
 	if (giving.n == 0 && join->n_matched == 0)

@@ -80,6 +80,17 @@ static void look_at_folders(struct join *join)
 	}
 }
 
+static void look_for_newest(struct join *join)
+{
+	for (size_t i = 0; i < join->record->n_entries; i++) {
+		const struct registry_entry *entry = entry_at(join, i);
+
+		if (is_mail(join, entry) && !entry->missing &&
+			entry->arrival > join->mail[entry->folder].newest)
+			join->mail[entry->folder].newest = entry->arrival;
+	}
+}
+
 static void pair(struct join *join, size_t message, size_t entry)
 {
 	join->entry_of[message] = (uint32_t)entry;
@@ -175,7 +186,8 @@ static void look_for_contradictions(struct join *join)
 }
 
 /* Whether a name that was found in a renumbered folder counts: of a message that is known to be the
- * same; and of one that may be, unless UIDs were given anew. */
+ * same; and of one that may be, unless UIDs were given anew. A stale listing may have come between
+ * two of the present numbering. */
 static bool is_still(const struct join *join, const struct registry_entry *entry, size_t message)
 {
 	const struct backend_message *found = &join->listing->messages[message];
@@ -185,8 +197,9 @@ static bool is_still(const struct join *join, const struct registry_entry *entry
 	case SAME:
 		return true;
 	case UNKNOWN:
-		return !went_back(join, folder) && !is_of_others(folder) &&
-		       (entry->size == found->size || entry->arrival);
+		if (is_of_others(folder))
+			return !entry->missing && entry->size == found->size;
+		return !went_back(join, folder) && (entry->size == found->size || entry->arrival);
 	case DIFFERENT:
 		break;
 	}
@@ -233,6 +246,7 @@ static struct match_item item_of_entry(const struct registry_entry *entry)
 		.size = entry->size,
 		.arrival = entry->arrival,
 		.folder = entry->folder,
+		.until = adopted ? entry->missing : 0,
 		.adopted = adopted,
 	};
 }
@@ -254,11 +268,21 @@ static struct match_item item_of_message(const struct join *join, size_t index)
 /* What one call of match() is about. What was there until now comes before what has been missing:
  * a message that could not be told once has left an entry behind, which is not its own any more. */
 struct round {
-	enum { OF_FOLDER, OF_ALL, ADOPTED } lost;
+	enum { OF_FOLDER, OF_BEFORE, OF_ALL, ADOPTED } lost;
 	size_t folder;
 	bool missing;
 	enum match_rules rules;
 };
+
+/* Of an earlier UIDVALIDITY, or of another kind of store: what listings lack of these was not
+ * deleted, as far as that can be told, and may be on its way back. */
+static bool is_of_before(const struct join *join, const struct registry_entry *entry)
+{
+	uint32_t uidvalidity = join->mail[entry->folder].uidvalidity;
+
+	return (*entry->key == '\0') == join_of_maildir(join) ||
+	       (entry->uidvalidity && uidvalidity && entry->uidvalidity != uidvalidity);
+}
 
 /* What has been missing for less time first. */
 static int by_age(const void *a, const void *b, void *arg)
@@ -281,7 +305,8 @@ static bool is_candidate(
 		return entry_adopted(entry);
 	/* A message may have left a folder that is no more. */
 	return is_mail(join, entry) && (entry->missing != 0) == round->missing &&
-	       (round->lost == OF_ALL || entry->folder == round->folder);
+	       (round->lost == OF_ALL || entry->folder == round->folder) &&
+	       (round->lost != OF_BEFORE || is_of_before(join, entry));
 }
 
 static struct candidates lost_ones(const struct join *join, const struct round *round)
@@ -299,6 +324,15 @@ static struct candidates lost_ones(const struct join *join, const struct round *
 	return lost;
 }
 
+/* Not what is surely new, where a folder has only been taken to be written anew. */
+static bool may_have_been_there(const struct join *join, size_t message)
+{
+	const struct joined_folder *folder = join_folder_of(join, message);
+
+	return folder->converted || folder->renumbered || !folder->renamed ||
+	       join->listing->messages[message].arrival <= folder->newest;
+}
+
 static struct candidates fresh_ones(const struct join *join, const struct round *round)
 {
 	size_t n = join->listing->n;
@@ -306,8 +340,9 @@ static struct candidates fresh_ones(const struct join *join, const struct round 
 
 	for (size_t i = 0; i < n; i++) {
 		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
-			(round->lost == OF_FOLDER &&
-				join_folder_of(join, i) != &join->mail[round->folder]))
+			(round->lost <= OF_BEFORE &&
+				join_folder_of(join, i) != &join->mail[round->folder]) ||
+			(round->lost == OF_FOLDER && !may_have_been_there(join, i)))
 			continue;
 		fresh.indices[fresh.n] = (uint32_t)i;
 		fresh.items[fresh.n++] = item_of_message(join, i);
@@ -346,6 +381,7 @@ void join_pair(struct join *join)
 	join->by_name =
 		order_by_name(join->listing->messages, n, join->folders, join->surplus, scratch);
 	look_at_folders(join);
+	look_for_newest(join);
 	pair_by_name(join);
 	look_for_other_names(join);
 	look_for_contradictions(join);
@@ -353,12 +389,14 @@ void join_pair(struct join *join)
 	for (size_t i = 0; i < join->folders->n_mail; i++) {
 		const struct joined_folder *folder = &join->mail[i];
 
-		if (!folder->renumbered && !folder->converted && !folder->renamed)
+		if (!folder->renumbered && !folder->converted && !folder->renamed) {
+			pair_by_match(join, (struct round){ OF_BEFORE, i, true, MATCH_LIKELY });
 			continue;
+		}
 		pair_by_match(join, (struct round){ OF_FOLDER, i, false, MATCH_ALL });
 		pair_by_match(join, (struct round){ OF_FOLDER, i, true, MATCH_ALL });
 	}
-	pair_by_match(join, (struct round){ .lost = ADOPTED, .rules = MATCH_ALL });
 	pair_by_match(join, (struct round){ OF_ALL, 0, false, MATCH_CERTAIN });
 	pair_by_match(join, (struct round){ OF_ALL, 0, true, MATCH_CERTAIN });
+	pair_by_match(join, (struct round){ ADOPTED, 0, true, MATCH_ALL });
 }

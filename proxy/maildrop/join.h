@@ -21,6 +21,8 @@
 
 #define JOIN_NONE UINT32_MAX
 
+#define CHANGED_LEAST 50 /* messages; fewer are never too many */
+
 #define MISSING_GRACE ((int64_t)7 * 24 * 60 * 60)  /* s; long enough for a restore from backup */
 #define ADOPTED_GRACE ((int64_t)90 * 24 * 60 * 60) /* s */
 #define SEEN_PERIOD   ((int64_t)24 * 60 * 60)      /* s; a login is noted as often */
@@ -31,8 +33,9 @@ struct joined_folder {
 	struct mark before;            /* of the record */
 	uint32_t uidvalidity, uidnext; /* of the listing; uidnext also where the store tells none */
 	bool renumbered;
-	bool converted;     /* another kind of store had its messages */
-	bool renamed;       /* of a Maildir: not one of the names that were known is there */
+	bool converted; /* another kind of store had its messages */
+	bool renamed;   /* of a Maildir: not one of the names that were known is there */
+	int64_t newest; /* of a Maildir: the last arrival that was known; what is new came later */
 	size_t lost, fresh; /* messages that went, that came, as far as one may be the other */
 };
 
@@ -71,8 +74,14 @@ struct join {
 	bool wanted;           /* there is something to write */
 	bool vital;            /* what the snapshot shows must not be shown before it is written */
 	size_t known, changed; /* messages that had an id; those that may show another now */
+	uint64_t *suspect;     /* bits by message: new, and maybe one of the known */
 	struct snapshot *snapshot; /* owned; its revision is the caller's to set */
 };
+
+void join_done(struct join *join);
+
+/* Whether more ids may change than uidl.max_changed allows. */
+bool join_changes_much(const struct join *join);
 
 /* The steps, from what is joined. After the first it shows which messages are fresh (entry_of).
  * join_result: ERR_TEMP as snapshot_finish. */
@@ -81,7 +90,6 @@ void join_give(struct join *join);
 /* A number of the maildrop, as text; in scratch. */
 const char *join_number(struct join *join);
 struct err join_result(struct join *join);
-void join_done(struct join *join);
 
 static inline bool join_of_maildir(const struct join *join)
 {

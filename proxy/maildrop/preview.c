@@ -1,104 +1,106 @@
-#include "proxy/maildrop/preview.h"
-
+/* preview - a login without its second half. */
 #include <string.h>
 #include <time.h>
 
 #include "proxy/maildrop/bits.h"
+#include "proxy/maildrop/known.h"
 #include "proxy/maildrop/match.h"
-#include "proxy/maildrop/recall.h"
 
 struct previewing {
+	struct maildrop *drop;
 	const struct join *join;
-	const struct adopted *old;
-	uint32_t *order; /* messages by age, without surplus and hidden ones */
-	size_t n;
-	struct arena *arena;
-	struct preview *ret;
+	const struct adopted *old; /* NULL: what is known */
+	struct maildrop_preview *preview;
 };
 
-static void add(struct previewing *p, struct preview_message message)
+/* known_id: NULL or text that stays. */
+static void add_row(struct previewing *p, enum preview_status status,
+	const struct registry_entry *entry, const char *unique_id, const char *known_id)
 {
-	p->ret->messages[p->ret->n++] = message;
-	p->ret->sums[message.status]++;
-}
+	struct maildrop_preview *preview = p->preview;
+	struct arena *arena = p->drop->arena;
 
-static void take_order(struct previewing *p, const struct snapshot *snapshot)
-{
-	const struct join *join = p->join;
-
-	p->order = arena_alloc(join->scratch, (snapshot->n + 1) * sizeof(*p->order));
-	for (size_t i = 0; i < snapshot->n; i++)
-		if (!bit_get(join->surplus, i) && !bit_get(snapshot->hidden, i))
-			p->order[p->n++] = (uint32_t)i;
-	order_by_age(snapshot->messages, p->order, p->n, join->account);
-}
-
-static const char *new_id_of(const struct previewing *p, size_t index)
-{
-	struct unique_id id;
-
-	snapshot_unique_id(p->join->snapshot, p->join->folders, index, &id);
-	return arena_strdup(p->arena, id.text);
-}
-
-static const char *old_id_of(const struct previewing *p, const struct registry_entry *entry)
-{
-	struct unique_id id;
-
-	entry_unique_id(entry, p->join->folders, &id);
-	return arena_strdup(p->arena, id.text);
-}
-
-static void add_listed(struct previewing *p, size_t index, const struct registry_entry *entry)
-{
-	struct preview_message message = {
-		.status = PREVIEW_NEW,
-		.new_id = new_id_of(p, index),
-		.size = p->join->snapshot->messages[index].size,
+	preview->rows[preview->n++] = (struct preview_row){
+		.status = status,
+		.unique_id = arena_strdup(arena, unique_id),
+		.known_id = known_id,
+		.size = entry->size,
+		.arrival = entry->arrival,
+		.folder = arena_strdup(arena, p->drop->folders->names[entry->folder]),
 	};
-
-	if (entry) {
-		message.old_id = old_id_of(p, entry);
-		message.status = entry_adopted(entry) ? PREVIEW_ADOPTED : PREVIEW_KEPT;
-		/* What had to be encoded was another text to clients. */
-		if (strcmp(message.old_id, message.new_id) != 0 ||
-			(entry_adopted(entry) && unique_id_encoded(message.old_id)))
-			message.status = PREVIEW_CHANGED;
-	}
-	add(p, message);
+	preview->counts[status]++;
 }
 
-static void add_missing(struct previewing *p, const struct registry_entry *entry)
+/* The text of an entry's id, to stay; NULL for NULL. */
+static const char *known_id_of(const struct previewing *p, const struct registry_entry *entry)
 {
-	add(p, (struct preview_message){
-		       .status = PREVIEW_MISSING,
-		       .old_id = old_id_of(p, entry),
-		       .size = entry->size,
-	       });
+	struct unique_id id;
+
+	if (!entry)
+		return NULL;
+	entry_unique_id(entry, p->drop->folders, &id);
+	return arena_strdup(p->drop->arena, id.text);
 }
 
-/* Against what the registry knows. */
-static void compare_with_record(struct previewing *p)
+/* Where an old id had to be encoded it was another text to clients. */
+static enum preview_status adoption_of(const char *known_id, const char *unique_id)
+{
+	return strcmp(known_id, unique_id) == 0 && !unique_id_encoded(unique_id) ? PREVIEW_ADOPTED
+										 : PREVIEW_CHANGED;
+}
+
+static void add_message(
+	struct previewing *p, size_t index, const struct registry_entry *known, bool suspect)
+{
+	struct registry_entry entry = snapshot_entry(p->join->snapshot, p->drop->folders, index);
+	const char *known_id = known_id_of(p, known);
+	enum preview_status status = suspect ? PREVIEW_CHANGED : PREVIEW_NEW;
+	struct unique_id id;
+
+	entry_unique_id(&entry, p->drop->folders, &id);
+	if (known)
+		status = entry_adopted(known) ? adoption_of(known_id, id.text) : PREVIEW_KEPT;
+	add_row(p, status, &entry, id.text, known_id);
+}
+
+static bool is_shown(const struct snapshot *snapshot, size_t index)
+{
+	return !bit_get(snapshot->hidden, index) && !bit_get(snapshot->surplus, index);
+}
+
+static void add_messages(struct previewing *p)
 {
 	const struct join *join = p->join;
-	const struct registry_record *record = join->record;
 
-	for (size_t i = 0; i < p->n; i++) {
-		uint32_t at = join->entry_of[p->order[i]];
+	for (size_t i = 0; i < join->snapshot->n; i++) {
+		uint32_t at = join->entry_of[i];
 
-		add_listed(p, p->order[i], at == JOIN_NONE ? NULL : &record->entries[at]);
-	}
-	for (size_t i = 0; i < record->n_entries; i++) {
-		const struct registry_entry *entry = &record->entries[i];
-		bool gone = entry->missing && !entry_adopted(entry);
-
-		if (join->message_of[i] == JOIN_NONE && entry->folder < join->folders->n_mail &&
-			!gone && !entry->hidden)
-			add_missing(p, entry);
+		if (is_shown(join->snapshot, i))
+			add_message(p, i, at == JOIN_NONE ? NULL : &join->record->entries[at],
+				bit_get(join->suspect, i));
 	}
 }
 
-static struct match_item item_of_old(const struct registry_entry *entry)
+/* What has been missing for a while is no news. */
+static void add_missing(struct previewing *p)
+{
+	const struct join *join = p->join;
+	struct unique_id id;
+
+	for (size_t i = 0; i < join->record->n_entries; i++) {
+		const struct registry_entry *entry = &join->record->entries[i];
+		bool adopted = entry_adopted(entry);
+
+		if (join->message_of[i] != JOIN_NONE || entry->hidden ||
+			(entry->missing && !adopted) || entry->folder >= join->folders->n_mail ||
+			join->mail[entry->folder].listed->absent)
+			continue;
+		entry_unique_id(entry, p->drop->folders, &id);
+		add_row(p, PREVIEW_MISSING, entry, id.text, NULL);
+	}
+}
+
+static struct match_item item_of(const struct registry_entry *entry)
 {
 	return (struct match_item){
 		.emailid = entry->emailid,
@@ -106,102 +108,143 @@ static struct match_item item_of_old(const struct registry_entry *entry)
 		.size = entry->size,
 		.arrival = entry->arrival,
 		.until = entry->missing,
-		.adopted = true,
+		.folder = entry->folder,
+		.adopted = entry_adopted(entry),
 	};
 }
 
-static struct match_item item_of_message(const struct backend_message *message)
+/* Messages of the snapshot, by age; returns how many. */
+static size_t order_shown(const struct previewing *p, uint32_t *ret)
 {
-	return (struct match_item){
-		.emailid = message->emailid,
-		.fingerprint = message->fingerprint,
-		.size = message->size,
-		.arrival = message->arrival,
-		.folder = message->folder,
-	};
+	const struct snapshot *snapshot = p->join->snapshot;
+	size_t n = 0;
+
+	for (size_t i = 0; i < snapshot->n; i++)
+		if (is_shown(snapshot, i))
+			ret[n++] = (uint32_t)i;
+	order_by_age(snapshot->messages, ret, n, p->drop->account);
+	return n;
 }
 
-/* Against what another server gave. */
-static void compare_with_old(struct previewing *p)
+/* The old one of each message in the order; NULL: it is new. */
+static const struct registry_entry **find_old(
+	const struct previewing *p, const uint32_t *order, size_t n, bool *met)
 {
-	struct arena *scratch = p->join->scratch;
 	const struct adopted *old = p->old;
-	struct match_item *lost = arena_alloc(scratch, (old->n + 1) * sizeof(*lost));
-	struct match_item *fresh = arena_alloc(scratch, (p->n + 1) * sizeof(*fresh));
-	bool *met = arena_zalloc(scratch, old->n + 1, sizeof(*met));
+	struct arena *scratch = p->join->scratch;
+	struct match_item *lost = arena_alloc(scratch, old->n * sizeof(*lost));
+	struct match_item *fresh = arena_alloc(scratch, n * sizeof(*fresh));
+	const struct registry_entry **found = arena_zalloc(scratch, n, sizeof(*found));
 	const uint32_t *pairs;
 
 	for (size_t i = 0; i < old->n; i++)
-		lost[i] = item_of_old(&old->entries[i]);
-	for (size_t i = 0; i < p->n; i++)
-		fresh[i] = item_of_message(&p->join->snapshot->messages[p->order[i]]);
-	pairs = match(lost, old->n, fresh, p->n, MATCH_ALL, scratch);
-	for (size_t i = 0; i < p->n; i++) {
-		add_listed(p, p->order[i], pairs[i] == MATCH_NONE ? NULL : &old->entries[pairs[i]]);
-		if (pairs[i] != MATCH_NONE)
-			met[pairs[i]] = true;
+		lost[i] = item_of(&old->entries[i]);
+	for (size_t i = 0; i < n; i++) {
+		struct registry_entry entry =
+			snapshot_entry(p->join->snapshot, p->drop->folders, order[i]);
+
+		fresh[i] = item_of(&entry);
 	}
-	for (size_t i = 0; i < old->n; i++)
+	pairs = match(lost, old->n, fresh, n, MATCH_ALL, scratch);
+	for (size_t i = 0; i < n; i++) {
+		if (pairs[i] == MATCH_NONE)
+			continue;
+		found[i] = &old->entries[pairs[i]];
+		met[pairs[i]] = true;
+	}
+	return found;
+}
+
+static void compare(struct previewing *p)
+{
+	struct arena *scratch = p->join->scratch;
+	uint32_t *order = arena_alloc(scratch, p->join->snapshot->n * sizeof(*order));
+	size_t n = order_shown(p, order);
+	bool *met = arena_zalloc(scratch, p->old->n, sizeof(*met));
+	const struct registry_entry **old = find_old(p, order, n, met);
+
+	for (size_t i = 0; i < n; i++)
+		add_message(p, order[i], old[i], false);
+	for (size_t i = 0; i < p->old->n; i++)
 		if (!met[i])
-			add_missing(p, &old->entries[i]);
+			add_row(p, PREVIEW_MISSING, &p->old->entries[i],
+				p->old->entries[i].unique_id, NULL);
 }
 
-static void fill(const struct login *login, const struct join *join, const struct adopted *old,
-	struct arena *arena, struct preview *ret)
+static void fill(struct previewing *p)
 {
-	struct previewing p = { .join = join, .old = old, .arena = arena, .ret = ret };
-	size_t most = join->snapshot->n + join->record->n_entries + (old ? old->n : 0);
+	const struct join *join = p->join;
+	struct maildrop_preview *preview = p->preview;
 
-	*ret = (struct preview){
-		.messages = arena_alloc(arena, (most + 1) * sizeof(*ret->messages)),
-		.known = join->known,
-		.changed = join->changed,
-		.refused = login_is_refused(login, join),
-	};
-	take_order(&p, join->snapshot);
-	if (old)
-		compare_with_old(&p);
-	else
-		compare_with_record(&p);
+	preview->rows = arena_alloc(p->drop->arena,
+		(join->listing->n + join->record->n_entries + (p->old ? p->old->n : 0)) *
+			sizeof(*preview->rows));
+	if (p->old) {
+		compare(p);
+	} else {
+		add_messages(p);
+		add_missing(p);
+	}
+	preview->known = join->known;
+	preview->changed = join->changed;
+	preview->refused = join_changes_much(join);
+	preview->accepted = join->record->flags & REGISTRY_ACCEPTED;
 }
 
-fiber_fn static struct err preview(
-	struct login *login, const struct adopted *old, struct arena *arena, struct preview *ret)
+fiber_fn static struct err foresee(
+	struct login *login, const struct adopted *old, struct maildrop_preview *ret)
 {
-	struct join join = { 0 };
-	struct err e = login_list(login);
+	struct previewing previewing = { .drop = login->drop, .old = old, .preview = ret };
+	struct join *join;
+	struct err e;
 
-	if (failed(e))
+	if (failed(e = login_read(login)) || failed(e = login_list(login)) ||
+		failed(e = login_begin_join(login)))
 		return e;
-	e = login_begin(login);
+	e = login_join(login, &join);
+	previewing.join = join;
 	if (!failed(e))
-		e = login_join(login, &join);
-	if (!failed(e))
-		fill(login, &join, old, arena, ret);
-	join_done(&join);
+		fill(&previewing);
+	join_done(join);
 	return e;
 }
 
-fiber_fn struct err maildrop_preview(const struct account *account, struct backend *backend,
+fiber_fn static struct err preview(const struct account *account, struct backend *backend,
 	struct registry *registry, const struct adopted *old, struct arena *arena,
-	struct preview *ret)
+	struct maildrop_preview *ret)
 {
 	cleanup(arena_cleanup) struct arena *scratch = arena_new();
-	struct maildrop *drop = arena_zalloc(scratch, 1, sizeof(*drop));
+	struct maildrop *drop = arena_zalloc(arena, 1, sizeof(*drop));
 	struct login login = { .drop = drop, .scratch = scratch, .from_scratch = old != NULL };
 	struct err e;
 
-	drop->account = account;
-	drop->settings = &account->tenant->maildrop;
-	drop->backend = backend;
-	drop->registry = registry;
-	drop->arena = scratch;
-	drop->opened = time(NULL);
-	e = folders_make(account, scratch, &drop->folders);
+	*drop = (struct maildrop){
+		.account = account,
+		.settings = &account->tenant->maildrop,
+		.backend = backend,
+		.registry = registry,
+		.arena = arena,
+		.opened = time(NULL),
+	};
+	*ret = (struct maildrop_preview){ 0 };
+	e = folders_make(account, arena, &drop->folders);
 	if (!failed(e)) {
 		login.name = folders_maildrop(drop->folders, account);
-		e = preview(&login, old, arena, ret);
+		e = foresee(&login, old, ret);
 	}
 	maildrop_close(drop);
 	return e;
+}
+
+fiber_fn struct err maildrop_foresee(const struct account *account, struct backend *backend,
+	struct registry *registry, struct arena *arena, struct maildrop_preview *ret)
+{
+	return preview(account, backend, registry, NULL, arena, ret);
+}
+
+fiber_fn struct err maildrop_compare(const struct account *account, struct backend *backend,
+	struct registry *registry, const struct adopted *old, struct arena *arena,
+	struct maildrop_preview *ret)
+{
+	return preview(account, backend, registry, old, arena, ret);
 }

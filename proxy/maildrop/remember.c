@@ -1,14 +1,14 @@
 /*
- * remember - a login: what is recalled, and what is written of it before anything is shown.
+ * remember - a login: what is known, what is listed now, and what is written of it before anything
+ * is shown.
  *
  * Nothing is written where nothing has changed. Between reading and writing nobody is locked out:
  * who finds that another has written since joins his listing once more, with what the other wrote.
  */
 #include <string.h>
 
-#include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/cache.h"
-#include "proxy/maildrop/recall.h"
+#include "proxy/maildrop/known.h"
 
 #define ROUNDS 8 /* of writing; who loses so often has a storm of logins around him */
 
@@ -70,12 +70,14 @@ static bool stands(const struct login *login)
 	       drop->opened - drop->base->seen < SEEN_PERIOD;
 }
 
+/* Too many at once are rather a mistake (another's mail, an empty store, a broken restore) than the
+ * wish to download everything again. Judged by the first join: a stale one counts other things. */
 static struct err judge_changes(
 	const struct login *login, const struct join *join, struct maildrop_opening *opening)
 {
 	const struct account *account = login->drop->account;
 
-	if (!login_is_refused(login, join))
+	if (login->stale || (login->record.flags & REGISTRY_ACCEPTED) || !join_changes_much(join))
 		return ok();
 	opening->refused_changes = true;
 	return err_make(ERR_TEMP,
@@ -134,35 +136,30 @@ fiber_fn static struct err write_join(
 fiber_fn static struct err join_once(
 	struct login *login, struct maildrop_opening *opening, bool *again)
 {
-	struct join join;
+	struct join *join;
 	struct err e = login_join(login, &join);
 
 	if (!failed(e))
-		e = judge_changes(login, &join, opening);
+		e = judge_changes(login, join, opening);
 	if (!failed(e))
-		e = write_join(login, &join, opening, again);
-	join_done(&join);
+		e = write_join(login, join, opening, again);
+	join_done(join);
 	return e;
 }
 
 fiber_fn static struct err join_and_write(struct login *login, struct maildrop_opening *opening)
 {
-	struct maildrop *drop = login->drop;
 	bool again = true;
-	struct err e = login_begin(login);
+	struct err e = login_begin_join(login);
 
-	if (failed(e))
-		return e;
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS && !failed(e); i++) {
 		e = join_once(login, opening, &again);
 		if (failed(e) || !again)
 			return e;
-		login->stale = true;
-		login->adopting = false; /* by the other */
-		e = registry_load(drop->registry, &login->name, login->scratch, &login->record);
-		if (failed(e))
-			return e;
+		e = login_read_again(login);
 	}
+	if (failed(e))
+		return e;
 	return err_make(ERR_TEMP, "registry: others have written %u times meanwhile", ROUNDS);
 }
 
@@ -190,7 +187,7 @@ fiber_fn struct err drop_remember(struct maildrop *drop, struct maildrop_opening
 	};
 	struct err e;
 
-	if (failed(e = login_list(&login)))
+	if (failed(e = login_read(&login)) || failed(e = login_list(&login)))
 		return e;
 	if (stands(&login)) {
 		drop->snapshot = snapshot_ref(drop->base);

@@ -115,9 +115,9 @@ static void settle_entry(struct result *result, size_t index, size_t *n_forgotte
 			entry.missing = join->now;
 			result->keep[result->n_keep++] = entry;
 		}
+		if (entry_adopted(&entry) && join->adopting)
+			result->keep[result->n_keep++] = entry;
 	}
-	if (join->adopting && entry_adopted(&entry))
-		result->keep[result->n_keep++] = entry;
 	result->apart[result->n_apart++] = entry;
 }
 
@@ -185,21 +185,6 @@ static void settle_marks(struct result *result)
 	}
 }
 
-/* A Maildir's messages may all get other names (a restore, another server's tools). A new one that
- * came earlier than the newest known one may be one of those. */
-static int64_t newest_known(const struct join *join, size_t folder)
-{
-	int64_t newest = 0;
-
-	for (size_t i = 0; i < join->record->n_entries; i++) {
-		const struct registry_entry *entry = &join->record->entries[i];
-
-		if (entry->folder == folder && !entry->missing && entry->arrival > newest)
-			newest = entry->arrival;
-	}
-	return newest;
-}
-
 /* Whether a new message may be one that was shown before under another id. */
 static bool is_suspect(const struct join *join, size_t index, int64_t newest)
 {
@@ -216,19 +201,23 @@ static bool is_suspect(const struct join *join, size_t index, int64_t newest)
 
 static void count_fresh(struct join *join, size_t folder)
 {
-	int64_t newest = join_of_maildir(join) ? newest_known(join, folder) : 0;
+	int64_t newest = join->mail[folder].newest;
 
-	for (size_t i = 0; i < join->listing->n; i++)
-		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i) &&
-			join_folder_of(join, i) == &join->mail[folder] &&
-			is_suspect(join, i, newest))
-			join->mail[folder].fresh++;
+	for (size_t i = 0; i < join->listing->n; i++) {
+		if (join->entry_of[i] != JOIN_NONE || bit_get(join->surplus, i) ||
+			join_folder_of(join, i) != &join->mail[folder] ||
+			!is_suspect(join, i, newest))
+			continue;
+		bit_set(join->suspect, i);
+		join->mail[folder].fresh++;
+	}
 }
 
 /* How many ids that were known may turn up as others. A hidden message that is not known again
  * would be shown again, so it counts too; among those that are, it does not. */
 static void count_changed(struct join *join)
 {
+	join->suspect = bits_new(join->scratch, join->listing->n);
 	for (size_t i = 0; i < join->record->n_entries; i++) {
 		const struct registry_entry *entry = &join->record->entries[i];
 
@@ -325,6 +314,14 @@ struct err join_result(struct join *join)
 	count_changed(join);
 	make_change(&result, n_forgotten);
 	return make_snapshot(&result);
+}
+
+bool join_changes_much(const struct join *join)
+{
+	unsigned limit = join->account->tenant->uidl.max_changed;
+
+	return join->changed >= CHANGED_LEAST &&
+	       (double)join->changed * 100 > (double)join->known * limit;
 }
 
 void join_done(struct join *join)

@@ -72,6 +72,7 @@ int verb_check(int argc, char **argv)
 	bool quiet = false, json = false;
 	int option;
 
+	opterr = 0;
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "c:jqh", options, NULL)) != -1) {
 		switch (option) {
@@ -88,7 +89,7 @@ int verb_check(int argc, char **argv)
 			fputs(help, stdout);
 			return VERB_DONE;
 		default:
-			return VERB_USAGE;
+			return verb_wrong_option("check", argv);
 		}
 	}
 	if (optind < argc)

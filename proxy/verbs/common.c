@@ -1,6 +1,7 @@
 #include "proxy/verbs/common.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,16 @@ enum verb_status verb_usage(const char *verb, const char *format, ...)
 	va_end(ap);
 	fprintf(stderr, "\nTry 'popgate %s --help'.\n", verb);
 	return VERB_USAGE;
+}
+
+enum verb_status verb_wrong_option(const char *verb, char *const *argv)
+{
+	const char *word = argv[optind - 1];
+
+	if (strncmp(word, "--", 2) == 0)
+		return verb_usage(
+			verb, "there is no option '%s', or its value is missing or too much", word);
+	return verb_usage(verb, "there is no option '-%c', or its value is missing", optopt);
 }
 
 const char *verb_config_file(const char *option)

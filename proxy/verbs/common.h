@@ -20,6 +20,9 @@ enum verb_status { VERB_DONE = 0, VERB_NO = 1, VERB_USAGE = 2 };
 __attribute__((format(printf, 2, 3))) enum verb_status verb_usage(
 	const char *verb, const char *format, ...);
 
+/* The same for the option that getopt_long refused in argv, opterr being 0. */
+enum verb_status verb_wrong_option(const char *verb, char *const *argv);
+
 /* The file that option -c names; NULL: popgate.yaml in this folder where it exists, else
  * /etc/popgate/popgate.yaml. Static or borrowed. */
 const char *verb_config_file(const char *option);

@@ -47,6 +47,7 @@ int verb_health(int argc, char **argv)
 	struct config *config;
 	int option, status;
 
+	opterr = 0;
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "c:rh", options, NULL)) != -1) {
 		switch (option) {
@@ -60,7 +61,7 @@ int verb_health(int argc, char **argv)
 			fputs(help, stdout);
 			return VERB_DONE;
 		default:
-			return VERB_USAGE;
+			return verb_wrong_option("health", argv);
 		}
 	}
 	if (optind < argc)

@@ -54,6 +54,7 @@ enum verb_status verb_query_parse(int argc, char **argv, const char *help, struc
 	*ret = (struct verb_query){
 		.route = { .login = "", .listener = "", .server_name = "", .address = "" },
 	};
+	opterr = 0;
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "c:l:s:a:jh", options, NULL)) != -1) {
 		switch (option) {
@@ -76,7 +77,7 @@ enum verb_status verb_query_parse(int argc, char **argv, const char *help, struc
 			fputs(help, stdout);
 			return VERB_DONE;
 		default:
-			return verb_usage(argv[0], "wrong options");
+			return verb_wrong_option(argv[0], argv);
 		}
 	}
 	if (argc - optind != 1)

@@ -34,6 +34,7 @@ int verb_serve(int argc, char **argv)
 	const char *file = NULL;
 	int option;
 
+	opterr = 0;
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
@@ -44,7 +45,7 @@ int verb_serve(int argc, char **argv)
 			fputs(help, stdout);
 			return VERB_DONE;
 		default:
-			return VERB_USAGE;
+			return verb_wrong_option("serve", argv);
 		}
 	}
 	if (optind < argc)

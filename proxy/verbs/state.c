@@ -142,6 +142,7 @@ int verb_state(int argc, char **argv)
 	bool json = false;
 	int option;
 
+	opterr = 0;
 	optind = 0; /* the program has looked at its own arguments before */
 	while ((option = getopt_long(argc, argv, "c:jh", options, NULL)) != -1) {
 		switch (option) {
@@ -155,7 +156,7 @@ int verb_state(int argc, char **argv)
 			fputs(help, stdout);
 			return VERB_DONE;
 		default:
-			return VERB_USAGE;
+			return verb_wrong_option("state", argv);
 		}
 	}
 	if (optind == argc || strcmp(argv[optind], "check") != 0)

@@ -209,7 +209,7 @@ int verb_users(int argc, char **argv)
 			fputs(help, stdout);
 			return VERB_DONE;
 		default:
-			return verb_usage("users", "an unknown option, or one without its value");
+			return verb_wrong_option("users", argv);
 		}
 	}
 	return run(&request, argc - optind, argv + optind);

@@ -204,6 +204,7 @@ int verb_who(int argc, char **argv)
 	bool json = false;
 	int option, status;
 
+	opterr = 0;
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "c:jx:h", options, NULL)) != -1) {
 		switch (option) {
@@ -220,7 +221,7 @@ int verb_who(int argc, char **argv)
 			fputs(help, stdout);
 			return VERB_DONE;
 		default:
-			return VERB_USAGE;
+			return verb_wrong_option("who", argv);
 		}
 	}
 	if (optind < argc)

@@ -5,8 +5,10 @@ floor. Aims are figures of one machine of 2 cores; elsewhere only the ratios mea
 """
 
 import json
+import statistics
 import subprocess
 import sys
+import time
 
 from servers import BUILD, PASSWORD, Bench, Mail, Server
 
@@ -74,6 +76,15 @@ class World:
     @property
     def imap(self):
         return self.once("imap", lambda: self.bench.gateway_imap(self.imap_port, self.behind))
+
+    @property
+    def fair(self):
+        """A gateway with a second tenant, whose server takes its time."""
+        relay = self.once("slow", lambda: self.bench.relay(self.imap_port, SLOW))
+        slow = {"name": "slow", "match": {"domains": ["slow.example"]},
+                "imap": {"servers": ["127.0.0.1"], "port": relay, "tls": "none"}}
+        return self.once("fair", lambda: self.bench.gateway_maildir(
+            "popgate, Maildir and another tenant", more=[slow]))
 
     def floor(self, messages, octets):
         return self.once(f"floor{messages}", lambda: self.bench.floor(messages, octets))
@@ -172,6 +183,57 @@ def hold_many(world: World) -> list:
                            "login_p50_ms": during["p50_ms"], "login_p99_ms": during["p99_ms"]})]
 
 
+def stalled(connections: int):
+    """Clients that have asked for a large message and take no more of it."""
+
+    def measure(world: World) -> list:
+        rows = []
+        for server in (world.dovecot, world.nginx, world.maildir, world.imap):
+            idle = load(server, "hold", "poll", 8, True, connections=1, sessions=1, hold=1)
+            held = load(server, "stall", "big", 1, True, connections=connections, ramp=50, hold=3)
+            each = (held["held_pss_kib"] * connections - idle["held_pss_kib"]) / connections
+            rows.append((server.name, {**held, "each_kib": each}))
+        return rows
+
+    return measure
+
+
+SLOW = 15_000  # ms there, as many back: a server that answers in 30 s
+ROUNDS = 3
+
+
+def disturbed(work: str, user: str, connections: int = 1, **options):
+    """The 99th percentile of some polls a second, while another client is at work and without it."""
+
+    def others(server: Server) -> float:
+        return load(server, "poll", "poll", 8, sessions=1000, connections=4, pause=5)["p99_ms"]
+
+    def disturb(server: Server):
+        command = ["nice", LOAD, "--json", "--work", work, "--user", user, "--password", PASSWORD,
+                   "--port", server.port, "--pid", server.process.pid, "--connections", connections,
+                   "--sessions", 100_000, "--seconds", 60]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        return subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+
+    def measure(world: World) -> list:
+        server = world.fair
+        others(server)
+        alone, beside = [], []
+        for _ in range(ROUNDS):
+            alone.append(others(server))
+            at_work = disturb(server)
+            time.sleep(0.5)
+            beside.append(others(server))
+            at_work.terminate()
+            at_work.wait()
+        first, second = statistics.median(alone), statistics.median(beside)
+        return [(server.name, {"ratio": second / first, "alone_ms": first, "beside_ms": second})]
+
+    return measure
+
+
 def growth(world: World) -> list:
     rows = []
     for user, messages in (("grow100-", 100), ("poll", 1000), ("grow10000-", 10_000), ("huge", HUGE)):
@@ -185,13 +247,15 @@ def mail_of(names: set[str]) -> Mail:
     """What the chosen cases need; all of it takes a while to write."""
     mail = Mail()
     mail.add("poll", 8, MESSAGES, OCTETS)
-    if names & {"retr-big", "retr-big-tls"}:
+    if names & {"retr-big", "retr-big-tls", "stalled", "fair-download"}:
         mail.add("big", 1, BIG_MESSAGES, BIG_OCTETS)
     if names & {"poll-100k", "growth"}:
         mail.add("huge", 1, HUGE, 400)
     if "growth" in names:
         mail.add("grow100-", 1, 100, OCTETS)
         mail.add("grow10000-", 1, 10_000, 400)
+    if "fair-million" in names:
+        mail.add("million", 1, 1_000_000, 400)
     if any(name.startswith("far-") for name in names):
         mail.add("far", 1, MESSAGES, OCTETS)
     if "hold-10k" in names:
@@ -220,6 +284,14 @@ CASES = [
          unit="ms", figure="p50_ms"),
     Case("hold", "TLS sessions held after login: memory of each", 40, hold(400), unit="KiB",
          figure="each_kib"),
+    Case("stalled", "1,000 clients that stall in a RETR of 22 MB, TLS: memory of each", None,
+         stalled(1000), unit="KiB", figure="each_kib"),
+    Case("fair-download", "others' p99 of a poll while one client downloads without end", 1.5,
+         disturbed("retr", "big1@acme.example"), unit="×", figure="ratio"),
+    Case("fair-slow", "the same while a tenant's server answers in 30 s", 1.5,
+         disturbed("login", "a@slow.example", 64), unit="×", figure="ratio"),
+    Case("fair-million", "the same while a mailbox of 1,000,000 is listed", 1.5,
+         disturbed("poll", "million1@acme.example"), unit="×", figure="ratio"),
     Case("hold-10k", "10,000 TLS sessions held: memory in all", 450, hold_many, unit="MiB",
          figure="total_mib"),
 ]

@@ -15,7 +15,8 @@ from cases import CASES, run
 
 DETAILS = (("behind_cpu_ms", "+ {:.2f} ms behind"), ("per_second", "{:.0f}/s"), ("p99_ms", "p99 {:.1f} ms"),
            ("first_ms", "first {:.0f} ms"), ("login_p50_ms", "login meanwhile {:.1f} ms"),
-           ("login_p99_ms", "p99 {:.1f} ms"))  # fmt: skip
+           ("login_p99_ms", "p99 {:.1f} ms"), ("alone_ms", "alone {:.2f} ms"),
+           ("beside_ms", "beside it {:.2f} ms"))  # fmt: skip
 
 
 def details(result: dict) -> str:

@@ -1,14 +1,16 @@
 /*
  * load - closed-loop POP3 load: N connections, each does one session after another, M in all.
  *
- *	load --port 1110 --user u%d@x --password p --work poll --connections 8 --sessions 500 --pid
- *PID
+ *	load --port 1110 --user u%lu@x --password p --work poll --connections 8 --sessions 500
  *
  * hold: logs in, stays for --hold seconds once all do; --ramp N: only N logins at a time.
- * --behind PID: another tree whose CPU is shown apart (the IMAP server behind a gateway).
+ * stall: the same, in the middle of a RETR of which it takes a little.
+ * --seconds N: no session begins later; --pause MS: after each session, so that the load does not
+ * fill the machine. --behind PID: another tree whose CPU is shown apart (the
+ * IMAP server behind a gateway).
  * Prints sessions per second, percentiles of a session's time, and the CPU that the server's
- *process tree (--pid) spent per session. Built on popgate's own runtime: each connection is a
- *fiber.
+ * process tree (--pid) spent per session. Built on popgate's own runtime: each connection is a
+ * fiber.
  */
 #include <getopt.h>
 #include <stdarg.h>
@@ -21,9 +23,12 @@
 #include "proxy/runtime/wait.h"
 #include "tests/bench/process.h"
 
+#define STALL_OCTETS 4096
+
 static struct options {
 	const char *host, *user, *password, *work, *tls;
-	unsigned long port, connections, sessions, users, messages, hold_seconds, ramp;
+	unsigned long port, connections, sessions, users, messages, hold_seconds, ramp, seconds,
+		pause_ms;
 	long pid, behind;
 	bool json;
 } opt = { .host = "127.0.0.1",
@@ -41,7 +46,7 @@ static struct {
 	struct tls_context *tls;
 	unsigned long started, done, failures, held, waiting;
 	double *ms; /* of each session done */
-	uint64_t octets;
+	uint64_t octets, began;
 	struct process_cost held_cost;
 } run;
 
@@ -155,6 +160,20 @@ fiber_fn static bool hold(struct client *c)
 	return true;
 }
 
+/* Takes the begin of a large message and no more; the server has to wait. */
+fiber_fn static bool stall(struct client *c)
+{
+	char *taken = mem_alloc(STALL_OCTETS);
+	size_t n;
+	bool good = say(c, "RETR 1\r\n");
+
+	for (int i = 0; good && i < 8; i++)
+		good = !failed(stream_read(c->stream, taken, STALL_OCTETS, &n)) && n > 0 &&
+		       !failed(wait_sleep(20));
+	free(taken);
+	return good && hold(c);
+}
+
 fiber_fn static bool work(struct client *c)
 {
 	if (strcmp(opt.work, "poll") == 0)
@@ -165,15 +184,22 @@ fiber_fn static bool work(struct client *c)
 		return each_message(c, "RETR %lu\r\n");
 	if (strcmp(opt.work, "top") == 0)
 		return each_message(c, "TOP %lu 0\r\n");
+	if (strcmp(opt.work, "stall") == 0)
+		return stall(c);
 	if (strcmp(opt.work, "hold") == 0)
 		return hold(c);
 	return true; /* login */
 }
 
+static bool is_over(void)
+{
+	return opt.seconds && uv_hrtime() - run.began > opt.seconds * UINT64_C(1000000000);
+}
+
 fiber_fn static void connection(void *arg)
 {
 	(void)arg;
-	while (run.started < opt.sessions) {
+	while (run.started < opt.sessions && !is_over()) {
 		struct client c = { 0 };
 		unsigned long number;
 		uint64_t start;
@@ -186,7 +212,8 @@ fiber_fn static void connection(void *arg)
 		run.waiting++;
 		number = run.started++;
 		start = uv_hrtime();
-		good = begin(&c, number) && work(&c) && ask(&c, "QUIT\r\n");
+		good = begin(&c, number) && work(&c) &&
+		       (strcmp(opt.work, "stall") == 0 || ask(&c, "QUIT\r\n"));
 
 		if (good)
 			run.ms[run.done++] = (double)(uv_hrtime() - start) / 1e6;
@@ -195,6 +222,8 @@ fiber_fn static void connection(void *arg)
 				c.line.text ? c.line.text : "no connection");
 		line_reader_free(c.in);
 		stream_close(c.stream);
+		if (opt.pause_ms && failed(wait_sleep(opt.pause_ms)))
+			return;
 	}
 }
 
@@ -219,7 +248,7 @@ static void report(double seconds, double cpu_ms, double behind_ms)
 					"ms\":%.3f,\"mib_per_second\":%.1f,"
 					"\"held_pss_kib\":%.1f}\n"
 				      : "%s tls=%s sessions=%lu failures=%lu  %.1f/s  cpu %.4f "
-					"ms/session  p50 %.3f  p90 %.3f  "
+					"ms/session (behind %.4f)  p50 %.3f  p90 %.3f  "
 					"p99 %.3f ms  %.1f MiB/s  held %.1f KiB/session\n";
 	double n = run.done ? (double)run.done : 1;
 
@@ -240,7 +269,8 @@ static const struct option long_options[] = { { "host", required_argument, NULL,
 	{ "sessions", required_argument, NULL, 's' }, { "users", required_argument, NULL, 'n' },
 	{ "messages", required_argument, NULL, 'm' }, { "hold", required_argument, NULL, 'o' },
 	{ "pid", required_argument, NULL, 'i' }, { "behind", required_argument, NULL, 'b' },
-	{ "ramp", required_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	{ "ramp", required_argument, NULL, 'r' }, { "seconds", required_argument, NULL, 'd' },
+	{ "pause", required_argument, NULL, 'e' }, { "json", no_argument, NULL, 'j' }, { 0 } };
 
 static bool parse_options(int argc, char **argv)
 {
@@ -290,6 +320,12 @@ static bool parse_options(int argc, char **argv)
 		case 'r':
 			opt.ramp = strtoul(optarg, NULL, 10);
 			break;
+		case 'd':
+			opt.seconds = strtoul(optarg, NULL, 10);
+			break;
+		case 'e':
+			opt.pause_ms = strtoul(optarg, NULL, 10);
+			break;
 		case 'j':
 			opt.json = true;
 			break;
@@ -297,7 +333,7 @@ static bool parse_options(int argc, char **argv)
 			return false;
 		}
 	}
-	if (strcmp(opt.work, "hold") == 0)
+	if (strcmp(opt.work, "hold") == 0 || strcmp(opt.work, "stall") == 0)
 		opt.sessions = opt.connections;
 	return optind == argc;
 }
@@ -315,7 +351,7 @@ int main(int argc, char **argv)
 	run.ms = mem_zalloc(opt.sessions + 1, sizeof(*run.ms));
 	before = process_tree_cost((pid_t)opt.pid);
 	behind_before = process_tree_cost((pid_t)opt.behind);
-	start = uv_hrtime();
+	start = run.began = uv_hrtime();
 	for (unsigned long i = 0; i < opt.connections; i++)
 		fiber_spawn("client", connection, NULL);
 	runtime_run();

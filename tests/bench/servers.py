@@ -18,6 +18,7 @@ from support.gateway import Gateway, free_port  # noqa: E402
 BUILD = Path(os.environ["POPGATE_BINARY"]).parent
 PASSWORD = "bench-password"
 FIRST_ARRIVAL = 1700000000
+MANY = 200_000
 
 POP3 = """
 protocols = imap pop3
@@ -105,6 +106,20 @@ def fill(maildir: Path, messages: int, octets: int) -> None:
         (maildir / "cur" / name).write_bytes(text)
 
 
+def fill_fast(maildir: Path, messages: int, octets: int) -> None:
+    """The same by names alone: many links to each of a few files."""
+    fill(maildir, 0, 0)
+    text = message(0, octets)
+    wire = len(text) + text.count(b"\n")
+    for number in range(messages):
+        name = maildir / f"cur/{FIRST_ARRIVAL + number}.M{number}P1.bench,S={len(text)},W={wire}:2,S"
+        if number % 60_000 == 0:
+            name.write_bytes(text)
+            first = name
+        else:
+            os.link(first, name)
+
+
 class Mail:
     """Users whose names say what their maildrops hold, for every server alike."""
 
@@ -118,7 +133,8 @@ class Mail:
 
     def write(self, root: Path, owner: tuple[int, int] | None = None) -> None:
         for user, (messages, octets) in self.users.items():
-            fill(root / user / "Maildir", messages, octets)
+            make = fill_fast if messages > MANY else fill
+            make(root / user / "Maildir", messages, octets)
         if owner:
             subprocess.run(["chown", "-R", f"{owner[0]}:{owner[1]}", root], check=True)
 
@@ -194,7 +210,7 @@ class Bench:
         wait_for(port)
         return server
 
-    def gateway(self, name: str, tenant: dict, behind: int = 0, **settings) -> Server:
+    def gateway(self, name: str, tenant: dict, behind: int = 0, more=(), **settings) -> Server:
         port, tls_port = free_port(), free_port()
         directory = self.folder("gateway")
         gateway = Gateway(directory, {
@@ -208,7 +224,7 @@ class Bench:
             ],
             "certificates": [{"certificate": str(self.certificate.certificate),
                               "key": str(self.certificate.key)}],
-            "tenants": [{"name": "bench", "sessions_per_user": 30000, **tenant}],
+            "tenants": [*more, {"name": "bench", "sessions_per_user": 30000, **tenant}],
             **settings,
         })  # fmt: skip
         gateway.start()
@@ -217,7 +233,7 @@ class Bench:
         server.gateway = gateway
         return server
 
-    def gateway_maildir(self) -> Server:
+    def gateway_maildir(self, name="popgate, Maildir", more=()) -> Server:
         root = self.folder("maildirs")
         self.mail.write(root)
         users = root / "users"
@@ -225,8 +241,9 @@ class Bench:
             ["openssl", "passwd", "-6", "-salt", "popgatebench", PASSWORD],
             capture_output=True, text=True, check=True).stdout.strip()
         users.write_text("".join(f"{user}:{hashed}\n" for user in self.mail.users))
-        return self.gateway("popgate, Maildir", {
-            "maildir": {"path": f"{root}/%{{login}}/Maildir"}, "auth": {"users_file": str(users)}})
+        return self.gateway(name, {
+            "maildir": {"path": f"{root}/%{{login}}/Maildir"}, "auth": {"users_file": str(users)}},
+            more=more)
 
     def gateway_imap(self, imap_port: int, behind: int, name="popgate, IMAP", **imap) -> Server:
         return self.gateway(name, {"imap": {

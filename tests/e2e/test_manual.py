@@ -10,14 +10,29 @@ from support.gateway import BINARY, TOP, run
 DOCS = TOP / "docs"
 PAGES = [DOCS / "man/popgate.1", DOCS / "man/popgate.yaml.5"]
 REFERENCE = BINARY.parent / "popgate_reference"
-# "  -c, --config FILE"
-OPTION = re.compile(r"^ +-(\w), --([a-z-]+)", re.MULTILINE)
+# "  -c, --config FILE", and more of them on the same line
+OPTION_LINE = re.compile(r"^ +-\w, --[a-z].*", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])-(\w), --([a-z-]+)")
 
 
 def help_of(*verb: str) -> str:
     done = run(*verb, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
+
+
+def options_of(text: str) -> set[tuple[str, str]]:
+    return {option for line in OPTION_LINE.findall(text) for option in OPTION.findall(line)}
+
+
+def helps(verb: str) -> list[str]:
+    """The help of a verb, or of each of its words where these have their own."""
+    text = help_of(verb)
+    if "WORD --help" not in text:
+        return [text]
+    words = re.findall(rf"^[U ][a-z: ]* popgate {verb} ([a-z]+)", text, re.MULTILINE)
+    assert len(words) > 1
+    return [help_of(verb, word) for word in words]
 
 
 def verbs() -> list[str]:
@@ -82,7 +97,7 @@ def test_the_page_tells_of_every_option_and_no_other(sections, verb):
     text = sections[""] + sections[verb]
     told = {(short, long) for short, long in re.findall(r"^\.It Fl (\w) , Fl -([a-z-]+)", text,
                                                         re.MULTILINE)}
-    had = set(OPTION.findall(help_of(verb)))
+    had = set().union(*map(options_of, helps(verb)))
     assert ("h", "help") in had
     # Not every verb has what most have.
     assert had <= told and told - had <= {("c", "config")}
@@ -90,9 +105,9 @@ def test_the_page_tells_of_every_option_and_no_other(sections, verb):
 
 @pytest.mark.parametrize("verb", verbs())
 def test_every_help_has_the_same_form(verb):
-    text = help_of(verb)
-    assert text.startswith(f"Usage: popgate {verb} ")
-    assert "\nExit status: 0 " in text
-    assert max(len(line) for line in text.splitlines()) <= 90
-    for long in set(re.findall(r"\[--([a-z-]+)", text)):
-        assert long in {name for _, name in OPTION.findall(text)}, f"--{long} is not explained"
+    for text in helps(verb):
+        assert text.startswith(f"Usage: popgate {verb} ")
+        assert "\nExit status: 0 " in text
+        assert max(len(line) for line in text.splitlines()) <= 90
+        for long in set(re.findall(r"\[--([a-z-]+)", text)):
+            assert long in {name for _, name in options_of(text)}, f"--{long} is not explained"

@@ -318,7 +318,7 @@ def test_accepting_what_was_refused(gateway, own_dovecot):
         client.login(user.login, user.password)
     done = verify(running, user)
     assert done.returncode == 1
-    assert done.sums == sums(new=60, missing=60, refused=True)
+    assert done.sums == sums(changed=60, missing=60, refused=True)
     done = run("uidl", "verify", "-c", running.file, "--accept", user.login)
     assert done.returncode == 0, done.stderr
     assert not verify(running, user).sums["refused"]

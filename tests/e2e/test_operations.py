@@ -107,6 +107,20 @@ def test_alerts_are_valid(alerts):
     assert f"{len(alerts)} rules found" in done.stdout
 
 
+def test_compose_loads_the_alerts(directory):
+    """Its Prometheus finds them, and scrapes the job that they speak of."""
+    mounts = yaml.safe_load((TOP / "deploy/compose.yaml").read_text())["services"]["prometheus"]["volumes"]
+    for mount in mounts:
+        source, _, target = mount.removesuffix(":ro").partition(":")
+        if target.startswith("/etc/prometheus/"):
+            shutil.copy(TOP / "deploy" / source, directory / target.rpartition("/")[2])
+    done = subprocess.run(["promtool", "check", "config", directory / "prometheus.yml"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and "rules found" in done.stdout, done.stdout + done.stderr
+    jobs = yaml.safe_load((directory / "prometheus.yml").read_text())["scrape_configs"]
+    assert [job["job_name"] for job in jobs] == ["popgate"]
+
+
 def test_alerts_come_when_they_should_and_not_before(alerts, directory):
     file = directory / "test.yaml"
     file.write_text(ALERTS_TEST.read_text().replace("ALERTS]", f"{ALERTS}]")

@@ -88,6 +88,25 @@ def test_a_key_of_another_certificate(config, certificate, other_certificate):
     assert "the key does not fit the certificate" in only_line(run("check", "-c", instance.file))
 
 
+@pytest.mark.parametrize("verb", ["serve", "check", "route", "probe", "health", "users", "state", "who"])
+@pytest.mark.parametrize("option", ["--nonsense", "-Z", "-qqZ"])
+def test_a_wrong_option(verb, option):
+    done = run(verb, option)
+    wanted = "-Z" if option[1] != "-" else option
+    # -q is one of check alone.
+    if option == "-qqZ" and verb != "check":
+        wanted = "-q"
+    assert done.returncode == 2
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"popgate {verb}: there is no option '{wanted}'"), done.stderr
+    assert second == f"Try 'popgate {verb} --help'."
+
+
+def test_an_option_without_its_value():
+    done = run("check", "--config")
+    assert done.returncode == 2 and "'--config', or its value is missing" in done.stderr
+
+
 # When it starts
 
 

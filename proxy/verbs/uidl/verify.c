@@ -4,7 +4,8 @@
 
 #include "proxy/entry/entry.h"
 #include "proxy/login/password_input.h"
-#include "proxy/maildrop/preview.h"
+#include "proxy/maildrop/adopted.h"
+#include "proxy/maildrop/maildrop.h"
 #include "proxy/verbs/uidl/uidl.h"
 
 static const char help[] =
@@ -32,7 +33,9 @@ static const char help[] =
 	"Exit status: 0 no id would change (or the change is accepted); 1 some would, or it\n"
 	"cannot be found out; 2 wrong usage or configuration.\n";
 
-static const char *const status_names[PREVIEW_STATUS_COUNT_] = {
+#define PREVIEW_COUNT (PREVIEW_MISSING + 1)
+
+static const char *const status_names[PREVIEW_COUNT] = {
 	[PREVIEW_KEPT] = "kept",
 	[PREVIEW_ADOPTED] = "adopted",
 	[PREVIEW_CHANGED] = "changed",
@@ -45,38 +48,56 @@ struct verify {
 	struct secret *password;
 };
 
-static void print_message(const struct preview_message *message)
+/* A missing one is known by what it was shown as. */
+static const char *known_id(const struct preview_row *row)
 {
-	printf("%-8s %-40s %-40s ", status_names[message->status],
-		message->old_id ? message->old_id : "-", message->new_id ? message->new_id : "-");
+	if (row->status == PREVIEW_MISSING)
+		return row->unique_id;
+	return row->known_id ? row->known_id : "-";
+}
+
+static const char *shown_id(const struct preview_row *row)
+{
+	return row->status == PREVIEW_MISSING ? NULL : row->unique_id;
+}
+
+static void print_message(const struct preview_row *message)
+{
+	printf("%-8s %-40s %-40s ", status_names[message->status], known_id(message),
+		shown_id(message) ? shown_id(message) : "-");
 	if (message->size == REGISTRY_NO_SIZE)
 		puts("-");
 	else
 		printf("%" PRIu64 "\n", message->size);
 }
 
-static bool is_kept(const struct preview_message *message)
+static bool is_kept(const struct preview_row *message)
 {
 	return message->status == PREVIEW_KEPT || message->status == PREVIEW_ADOPTED;
 }
 
-static void print_text(const struct preview *preview)
+static bool is_refused(const struct maildrop_preview *preview)
+{
+	return preview->refused && !preview->accepted;
+}
+
+static void print_text(const struct maildrop_preview *preview)
 {
 	bool all_kept = true;
 
-	for (size_t i = 0; i < PREVIEW_STATUS_COUNT_; i++)
-		printf("%-8s %zu\n", status_names[i], preview->sums[i]);
-	if (preview->refused)
+	for (size_t i = 0; i < PREVIEW_COUNT; i++)
+		printf("%-8s %zu\n", status_names[i], preview->counts[i]);
+	if (is_refused(preview))
 		printf("the login would be refused: %zu of %zu known ids would change "
 		       "(uidl.max_changed)\n",
 			preview->changed, preview->known);
 	for (size_t i = 0; i < preview->n; i++)
-		all_kept = all_kept && is_kept(&preview->messages[i]);
+		all_kept = all_kept && is_kept(&preview->rows[i]);
 	if (!all_kept)
 		printf("\n%-8s %-40s %-40s %s\n", "", "known id", "id shown", "octets");
 	for (size_t i = 0; i < preview->n; i++)
-		if (!is_kept(&preview->messages[i]))
-			print_message(&preview->messages[i]);
+		if (!is_kept(&preview->rows[i]))
+			print_message(&preview->rows[i]);
 }
 
 static void print_id(const char *name, const char *id)
@@ -87,22 +108,23 @@ static void print_id(const char *name, const char *id)
 	verb_print_json(stdout, id);
 }
 
-static void print_json(const struct preview *preview)
+static void print_json(const struct maildrop_preview *preview)
 {
 	for (size_t i = 0; i < preview->n; i++) {
-		const struct preview_message *message = &preview->messages[i];
+		const struct preview_row *message = &preview->rows[i];
 
 		printf("{\"status\":\"%s\"", status_names[message->status]);
-		print_id("known_id", message->old_id);
-		print_id("shown_id", message->new_id);
+		if (message->known_id || message->status == PREVIEW_MISSING)
+			print_id("known_id", known_id(message));
+		print_id("shown_id", shown_id(message));
 		if (message->size != REGISTRY_NO_SIZE)
 			printf(",\"size\":%" PRIu64, message->size);
 		puts("}");
 	}
 	putchar('{');
-	for (size_t i = 0; i < PREVIEW_STATUS_COUNT_; i++)
-		printf("\"%s\":%zu,", status_names[i], preview->sums[i]);
-	printf("\"refused\":%s}\n", preview->refused ? "true" : "false");
+	for (size_t i = 0; i < PREVIEW_COUNT; i++)
+		printf("\"%s\":%zu,", status_names[i], preview->counts[i]);
+	printf("\"refused\":%s}\n", is_refused(preview) ? "true" : "false");
 }
 
 /* A store that asks for no password is entered without one. */
@@ -141,7 +163,7 @@ fiber_fn static struct err look(struct verify *v, struct entry *entry)
 	const struct account *account = entry->account;
 	bool against_old = work->options.old != NULL;
 	struct adopted old = { 0 };
-	struct preview preview;
+	struct maildrop_preview preview;
 	struct err e = ok();
 
 	if (against_old)
@@ -150,16 +172,19 @@ fiber_fn static struct err look(struct verify *v, struct entry *entry)
 	if (!failed(e) && against_old && old.n == 0)
 		e = err_make(
 			ERR_PERM, "%s: nothing of %s in it", work->options.old, account->login);
-	if (!failed(e))
-		e = maildrop_preview(account, entry->backend, work->registry,
-			against_old ? &old : NULL, entry->arena, &preview);
+	if (!failed(e) && against_old)
+		e = maildrop_compare(
+			account, entry->backend, work->registry, &old, entry->arena, &preview);
+	else if (!failed(e))
+		e = maildrop_foresee(
+			account, entry->backend, work->registry, entry->arena, &preview);
 	if (failed(e))
 		return e;
 	if (work->options.json)
 		print_json(&preview);
 	else
 		print_text(&preview);
-	if (preview.sums[PREVIEW_CHANGED] == 0 && !preview.refused)
+	if (preview.counts[PREVIEW_CHANGED] == 0 && !is_refused(&preview))
 		v->work.status = VERB_DONE;
 	return ok();
 }

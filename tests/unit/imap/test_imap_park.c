@@ -415,6 +415,25 @@ static void test_without_a_way_back_the_connection_stays(void **state)
 	assert_int_equal(w->connects, 1);
 }
 
+static void test_handed_on_credentials_are_no_way_back(void **state)
+{
+	struct world *w = *state;
+	struct imap imap = { .account = &w->account, .settings = &w->tenant.imap };
+	struct store_credentials credentials = { .delegated = w };
+
+	imap_keys_keep(&imap, &credentials);
+	assert_false(imap.keys.fit);
+	/* They are not what the server is entered with. */
+	w->tenant.imap.master_user = "master";
+	imap_keys_keep(&imap, &credentials);
+	assert_true(imap.keys.fit);
+	/* Nor is the password then, which need not be kept. */
+	credentials = (struct store_credentials){ .password = w->password };
+	imap_keys_keep(&imap, &credentials);
+	assert_true(imap.keys.fit);
+	assert_null(imap.keys.password);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, world_new, world_free)
@@ -431,6 +450,7 @@ int main(void)
 		TEST(test_a_removal_is_never_repeated),
 		TEST(test_what_was_fetched_ahead_is_given_back),
 		TEST(test_without_a_way_back_the_connection_stays),
+		TEST(test_handed_on_credentials_are_no_way_back),
 	};
 
 	return cmocka_run_group_tests(tests, runtime_setup, runtime_teardown);

@@ -52,6 +52,27 @@ static void finds_what_others_renamed(void **state)
 	assert_fetches(w, "1700000001.a", "first");
 }
 
+/* What the search found is given back while the client is silent, and found again. */
+static void finds_what_others_renamed_after_a_rest(void **state)
+{
+	struct world *w = *state;
+	const struct maildir_folder *folder;
+
+	put(w, "new/1700000001.a", "first");
+	list(w);
+	folder = &maildir_of(w->backend)->folders[0];
+	move(w, "new/1700000001.a", "cur/1700000001.a:2,");
+	for (int i = 0; i < 2; i++) {
+		assert_fetches(w, "1700000001.a", "first");
+		assert_true(folder->scanned);
+		w->backend->ops->rest(w->backend);
+		assert_false(folder->scanned);
+		assert_null(folder->scan.entries);
+	}
+	move(w, "cur/1700000001.a:2,", "cur/1700000001.a:2,S");
+	assert_fetches(w, "1700000001.a", "first");
+}
+
 static void says_what_others_removed(void **state)
 {
 	struct world *w = *state;
@@ -299,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(gives_the_octets_as_stored),
 		WORLD_TEST(finds_what_others_renamed),
+		WORLD_TEST(finds_what_others_renamed_after_a_rest),
 		WORLD_TEST(says_what_others_removed),
 		WORLD_TEST(what_cannot_be_caught_is_not_taken_for_gone),
 		WORLD_TEST(refuses_what_is_no_plain_file),

@@ -263,17 +263,31 @@ static void later(struct history *h)
 	h->tick += SECOND;
 }
 
+/* Anything but its name tells a letter, as long as the names are all of an IMAP server. */
+static bool is_tellable(const struct history *h)
+{
+	return !h->weather.no_emailids || !h->weather.no_arrivals || !h->weather.no_fingerprints;
+}
+
+/* Others get the names of letters that are not there, whose entries are known by these alone. */
+static void names_go_to_others(struct history *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (!is_listed(h, &h->letters[i]) || !is_tellable(h))
+			lose_track(h, &h->letters[i]);
+}
+
 static void renumber_folder(struct history *h, uint16_t index)
 {
 	struct mail_folder *folder = &h->mail.folders[index];
-	bool tellable =
-		!h->weather.no_emailids || !h->weather.no_arrivals || !h->weather.no_fingerprints;
 
 	/* An old UIDVALIDITY may come back, with the same UIDs for other messages. */
-	if (may_go_back(h) && history_random(h, 3) == 0)
+	if (may_go_back(h) && history_random(h, 3) == 0) {
 		folder->uidvalidity = 1 + history_random(h, h->next_uidvalidity - 1);
-	else
+		names_go_to_others(h);
+	} else {
 		folder->uidvalidity = h->next_uidvalidity++;
+	}
 	folder->uidnext = 1;
 	folder->restorations++;
 	later(h);
@@ -283,7 +297,7 @@ static void renumber_folder(struct history *h, uint16_t index)
 		if (letter->folder != index || letter->place != IN_STORE)
 			continue;
 		name_anew(h, letter);
-		if (!tellable)
+		if (!is_tellable(h))
 			lose_track(h, letter);
 	}
 }
@@ -318,6 +332,7 @@ static void uids_go_back(struct history *h)
 	}
 	folder->uidnext = most + 1;
 	folder->restorations++;
+	names_go_to_others(h);
 	later(h);
 }
 

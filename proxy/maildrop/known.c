@@ -1,7 +1,6 @@
-/* recall - see the header. */
-#include "proxy/maildrop/recall.h"
+/* known - see the header. */
+#include "proxy/maildrop/known.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "proxy/maildrop/bits.h"
@@ -14,8 +13,6 @@
  * the pool that does it at most (pool.h). */
 #define COMPUTE_LONG  5000
 #define COMPUTE_SHARE 4
-
-#define CHANGED_LEAST 50 /* messages; fewer never refuse a login */
 
 /* Computing over n messages: of many in the thread pool, a few at a time, since the other sessions
  * would have to wait for it. */
@@ -62,8 +59,7 @@ fiber_fn static struct err load_base(struct login *login)
 	return failed(e) ? e : job.e;
 }
 
-/* What the registry knows: as this worker read it last, where it is that still. */
-fiber_fn static struct err find_base(struct login *login)
+fiber_fn struct err login_read(struct login *login)
 {
 	struct maildrop *drop = login->drop;
 	struct snapshot *cached = cache_get(drop->account);
@@ -80,8 +76,8 @@ fiber_fn static struct err find_base(struct login *login)
 	return load_base(login);
 }
 
-/* What the last listing of a folder showed, as far as that can be told from what was added
- * to the registry behind its back (by a session whose listing was stale, by QUIT). */
+/* What the last listing of a folder showed, as far as that can be told from what was added to the
+ * registry behind its back (by a session whose listing was stale, by QUIT). */
 static void judge(const struct snapshot *base, struct snapshot_folder *folder)
 {
 	struct mark mark = mark_parse(folder->mark);
@@ -129,35 +125,8 @@ static const struct backend_known *known_of(const struct login *login)
 	return known;
 }
 
-/* Whether there are ids of another server that wait for their messages. */
-static bool awaits_adopted(const struct login *login)
-{
-	const struct snapshot *base = login->drop->base;
-
-	for (size_t i = 0; i < base->n_apart; i++)
-		if (entry_adopted(&base->apart[i]))
-			return true;
-	return login->adopted.n > 0;
-}
-
-fiber_fn static struct err list(struct login *login)
-{
-	struct maildrop *drop = login->drop;
-	struct backend_list_request request = {
-		.known = login->from_scratch ? NULL : known_of(login),
-		.identify = true,
-		.fingerprints = login->from_scratch || awaits_adopted(login),
-	};
-	struct err e;
-
-	e = drop->backend->ops->list(drop->backend, drop->arena, &request, &login->listing);
-	if (failed(e))
-		return e;
-	drop->quota = login->listing.quota;
-	return login->listing.n < UINT32_MAX ? ok() : err_make(ERR_LIMIT, "2^32 messages or more");
-}
-
-/* Whether nothing is known of the tenant's main folder, which the server before may have served. */
+/* Whether nothing is known of the tenant's main folder, which the server before may have served. A
+ * login into a folder of its own choice says nothing of that. */
 static bool is_unknown(const struct maildrop *drop)
 {
 	const struct snapshot *base = drop->base;
@@ -171,26 +140,36 @@ static bool is_unknown(const struct maildrop *drop)
 	return true;
 }
 
-fiber_fn static struct err adopt(struct login *login)
+/* Whether there are ids of another server that wait for their messages. */
+static bool awaits_adopted(const struct login *login)
 {
-	const struct maildrop *drop = login->drop;
+	const struct snapshot *base = login->drop->base;
 
-	if (!is_unknown(drop))
-		return ok();
-	return adopted_entries(drop->account->tenant, drop->account->login, drop->opened,
-		login->scratch, &login->adopted);
+	for (size_t i = 0; i < base->n_apart; i++)
+		if (entry_adopted(&base->apart[i]))
+			return true;
+	return login->adopted.n > 0;
 }
 
 fiber_fn struct err login_list(struct login *login)
 {
-	struct err e;
+	struct maildrop *drop = login->drop;
+	struct backend_list_request request = { .identify = true };
+	struct err e = ok();
 
-	if (failed(e = find_base(login)))
+	if (is_unknown(drop))
+		e = adopted_entries(drop->account->tenant, drop->account->login, drop->opened,
+			login->scratch, &login->adopted);
+	if (failed(e))
 		return e;
-	assert(login->drop->base);
-	if (failed(e = adopt(login)))
+	if (!login->from_scratch)
+		request.known = known_of(login);
+	request.fingerprints = login->from_scratch || awaits_adopted(login);
+	e = drop->backend->ops->list(drop->backend, drop->arena, &request, &login->listing);
+	if (failed(e))
 		return e;
-	return list(login);
+	drop->quota = login->listing.quota;
+	return login->listing.n < UINT32_MAX ? ok() : err_make(ERR_LIMIT, "2^32 messages or more");
 }
 
 static void set_floors(struct login *login)
@@ -200,6 +179,50 @@ static void set_floors(struct login *login)
 	login->floors = arena_alloc(login->scratch, n * sizeof(*login->floors));
 	for (size_t i = 0; i < n; i++)
 		login->floors[i] = mark_parse(login->record.folders[i].mark);
+}
+
+static void make_record(void *arg)
+{
+	struct login *login = arg;
+
+	login->record = snapshot_record(login->drop->base, login->drop->folders, login->scratch);
+}
+
+/* They come first: of folder 0 there is nothing else. */
+static void add_adopted(struct login *login)
+{
+	const struct adopted *adopted = &login->adopted;
+	struct registry_record *record = &login->record;
+	struct registry_entry *entries =
+		arena_alloc(login->scratch, (adopted->n + record->n_entries) * sizeof(*entries));
+
+	memcpy(entries, adopted->entries, adopted->n * sizeof(*entries));
+	if (record->n_entries)
+		memcpy(entries + adopted->n, record->entries, record->n_entries * sizeof(*entries));
+	record->entries = entries;
+	record->n_entries += adopted->n;
+	if (record->next < adopted->next)
+		record->next = adopted->next;
+}
+
+fiber_fn struct err login_begin_join(struct login *login)
+{
+	struct err e = compute(make_record, login, login->drop->base->n);
+
+	if (failed(e))
+		return e;
+	login->adopting = login->adopted.n > 0;
+	if (login->adopting)
+		add_adopted(login);
+	set_floors(login);
+	return ok();
+}
+
+fiber_fn struct err login_read_again(struct login *login)
+{
+	login->stale = true;
+	login->adopting = false; /* the other has done so */
+	return registry_load(login->drop->registry, &login->name, login->scratch, &login->record);
 }
 
 static struct join join_of(const struct login *login)
@@ -220,7 +243,31 @@ static struct join join_of(const struct login *login)
 	};
 }
 
-/* What the server before left of the messages that are fresh, where ids are made of that. */
+struct join_job {
+	struct join join;
+	struct err e;
+};
+
+static void run_pair(void *arg)
+{
+	struct join_job *job = arg;
+
+	join_pair(&job->join);
+}
+
+static void run_rest(void *arg)
+{
+	struct join_job *job = arg;
+
+	join_give(&job->join);
+	job->e = join_result(&job->join);
+}
+
+static bool is_fresh(const struct join *join, size_t index)
+{
+	return join->entry_of[index] == JOIN_NONE && !bit_get(join->surplus, index);
+}
+
 fiber_fn static struct err ask_legacy(const struct login *login, struct join *join)
 {
 	const struct maildrop *drop = login->drop;
@@ -234,7 +281,7 @@ fiber_fn static struct err ask_legacy(const struct login *login, struct join *jo
 		return ok();
 	fresh = arena_alloc(scratch, n * sizeof(*fresh));
 	for (size_t i = 0; i < n; i++)
-		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i))
+		if (is_fresh(join, i))
 			fresh[n_fresh++] = login->listing.messages[i];
 	if (n_fresh == 0)
 		return ok();
@@ -244,88 +291,24 @@ fiber_fn static struct err ask_legacy(const struct login *login, struct join *jo
 		return e;
 	legacy = arena_zalloc(scratch, n, sizeof(*legacy));
 	for (size_t i = n; i-- > 0;)
-		if (join->entry_of[i] == JOIN_NONE && !bit_get(join->surplus, i))
+		if (is_fresh(join, i))
 			legacy[i] = found[--n_fresh];
 	join->legacy = legacy;
 	return ok();
 }
 
-static void run_pair(void *arg)
+fiber_fn struct err login_join(struct login *login, struct join **ret)
 {
-	join_pair(arg);
-}
-
-struct result_job {
-	struct join *join;
-	struct err e;
-};
-
-static void run_result(void *arg)
-{
-	struct result_job *job = arg;
-
-	join_give(job->join);
-	job->e = join_result(job->join);
-}
-
-fiber_fn struct err login_join(struct login *login, struct join *ret)
-{
+	struct join_job *job = arena_alloc(login->scratch, sizeof(*job));
 	size_t n = login->listing.n + login->record.n_entries;
-	struct result_job job = { .join = ret };
 	struct err e;
 
-	*ret = join_of(login);
-	e = compute(run_pair, ret, n);
+	*job = (struct join_job){ .join = join_of(login), .e = ok() };
+	*ret = &job->join;
+	e = compute(run_pair, job, n);
 	if (!failed(e))
-		e = ask_legacy(login, ret);
+		e = ask_legacy(login, &job->join);
 	if (!failed(e))
-		e = compute(run_result, &job, n);
-	return failed(e) ? e : job.e;
-}
-
-/* Too many at once are rather a mistake (another's mail, an empty store, a broken restore) than the
- * wish to download everything again. Judged by the first join: a stale one counts other things. */
-bool login_is_refused(const struct login *login, const struct join *join)
-{
-	unsigned limit = login->drop->account->tenant->uidl.max_changed;
-
-	return !login->stale && !(login->record.flags & REGISTRY_ACCEPTED) &&
-	       join->changed >= CHANGED_LEAST &&
-	       (double)join->changed * 100 > (double)join->known * limit;
-}
-
-/* They come first: of folder 0 there is nothing else. */
-static void add_adopted(struct login *login)
-{
-	const struct adopted *adopted = &login->adopted;
-	struct registry_record *record = &login->record;
-	struct registry_entry *entries =
-		arena_alloc(login->scratch, (adopted->n + record->n_entries) * sizeof(*entries));
-
-	memcpy(entries, adopted->entries, adopted->n * sizeof(*entries));
-	if (record->n_entries)
-		memcpy(entries + adopted->n, record->entries, record->n_entries * sizeof(*entries));
-	record->entries = entries;
-	record->n_entries += adopted->n;
-	if (record->next < adopted->next)
-		record->next = adopted->next;
-}
-
-static void make_record(void *arg)
-{
-	struct login *login = arg;
-
-	login->record = snapshot_record(login->drop->base, login->drop->folders, login->scratch);
-	login->adopting = login->adopted.n > 0;
-	if (login->adopting)
-		add_adopted(login);
-}
-
-fiber_fn struct err login_begin(struct login *login)
-{
-	struct err e = compute(make_record, login, login->drop->base->n + login->adopted.n);
-
-	if (!failed(e))
-		set_floors(login);
-	return e;
+		e = compute(run_rest, job, n);
+	return failed(e) ? e : job->e;
 }
