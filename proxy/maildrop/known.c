@@ -1,6 +1,7 @@
 /* known - see the header. */
 #include "proxy/maildrop/known.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "proxy/maildrop/bits.h"
@@ -279,6 +280,7 @@ fiber_fn static struct err ask_legacy(const struct login *login, struct join *jo
 
 	if (!template_of(drop->account->tenant) || !drop->backend->ops->legacy)
 		return ok();
+	assert(join->entry_of && join->surplus);
 	fresh = arena_alloc(scratch, n * sizeof(*fresh));
 	for (size_t i = 0; i < n; i++)
 		if (is_fresh(join, i))
