@@ -155,7 +155,7 @@ def hold(connections: int):
         rows = []
         for server in world.all():
             idle = load(server, "hold", "poll", 8, True, connections=1, sessions=1, hold=1)
-            held = load(server, "hold", "poll", 8, True, connections=connections, hold=20)
+            held = load(server, "hold", "poll", 8, True, connections=connections, ramp=64, hold=20)
             each = (held["held_pss_kib"] * connections - idle["held_pss_kib"]) / (connections - 1)
             rows.append((server.name, {**held, "each_kib": each}))
         return rows
