@@ -292,7 +292,7 @@ CASES = [
     Case("fair-slow", "the same while a tenant's server answers in 30 s", 1.5,
          disturbed("login", "a@slow.example", 64), unit="×", figure="ratio"),
     Case("fair-million", "the same while a mailbox of 1,000,000 is listed", 1.5,
-         disturbed("poll", "million1@acme.example"), unit="×", figure="ratio"),
+         disturbed("poll", "million1@acme.example"), unit="×", figure="ratio", apart=True),
     Case("hold-10k", "10,000 TLS sessions held: memory in all", 450, hold_many, unit="MiB",
          figure="total_mib"),
 ]
