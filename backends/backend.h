@@ -87,6 +87,7 @@ struct backend_known {
 struct backend_list_request {
 	const struct backend_known *known; /* one for each folder; NULL: list from scratch */
 	bool identify; /* emailid or fingerprint are wanted of the messages that are not known */
+	bool fingerprints; /* with identify: fingerprints in any case, however many they are */
 };
 
 enum fetch_part {

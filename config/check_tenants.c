@@ -5,6 +5,7 @@
 #include "config/address.h"
 #include "config/load.h"
 #include "config/template.h"
+#include "config/uidl_format.h"
 
 #define IMAP_PORT  143
 #define IMAPS_PORT 993
@@ -116,6 +117,26 @@ static void check_maildir(struct loader *l, const struct block *block)
 	else if (!template_uses(path, "domain") && many_domains(tenant))
 		block_report(l, block, "maildir.path", CONFIG_WARNING,
 			"without %%{domain} the same user of several domains gets the same mail");
+}
+
+/* What every message of a store has the same of, or none has, makes no unique-id. */
+static void check_uidl_format(struct loader *l, const struct block *block)
+{
+	const char *format = block->shared->uidl.format;
+	bool imap = block->shared->store == STORE_IMAP;
+	const char *lacks = imap ? "filename" : "emailid";
+
+	if (!format || strcmp(format, "decimal") == 0)
+		return;
+	if (!uidl_format_uses(format, "uid") && !uidl_format_uses(format, "filename") &&
+		!uidl_format_uses(format, "emailid") && !uidl_format_uses(format, "guid"))
+		block_report(l, block, "uidl.format", CONFIG_ERROR,
+			"all messages would have the same, expected %%{uid}, %%{filename}, "
+			"%%{emailid} or %%{guid} in it");
+	if (uidl_format_uses(format, lacks))
+		block_report(l, block, "uidl.format", CONFIG_WARNING,
+			"no message of %s has %%{%s}: they all get numbers",
+			imap ? "an IMAP server" : "a Maildir", lacks);
 }
 
 static void check_store(struct loader *l, const struct block *block)
@@ -362,6 +383,7 @@ void check_tenants(struct loader *l)
 		const struct block *block = l->tenants.items[i];
 
 		check_store(l, block);
+		check_uidl_format(l, block);
 		check_auth(l, block);
 		check_tokens(l, block);
 		check_proofs(l, block);

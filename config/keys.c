@@ -266,11 +266,10 @@ const struct key config_keys[] = {
 	{ "uidl", KEY_SECTION, SCOPE_SHARED, .help = "Unique-ids." },
 	{ "uidl.format", KEY_UIDL_FORMAT, IN_SHARED(uidl.format), "decimal", 1, 200,
 		uidl_format_names,
-		.flags = KEY_NOT_YET, .help = "decimal, or a template that gives what an older server gave." },
+		.help = "decimal, or a template that gives what an older server gave." },
 	{ "uidl.max_changed", KEY_PERCENT, IN_SHARED(uidl.max_changed), "20", 0, 100,
-		.flags = KEY_NOT_YET,
 		.help = "If more of a maildrop's known messages would change their id, the login is refused." },
-	{ "uidl.adopt_file", KEY_FILE, IN_SHARED(uidl.adopt_file), "", .flags = KEY_NOT_YET,
+	{ "uidl.adopt_file", KEY_FILE, IN_SHARED(uidl.adopt_file), "",
 		.help = "Ids to take over, from popgate uidl harvest." },
 
 	{ "sessions_per_user", KEY_NUMBER, IN_SHARED(sessions_per_user), "16", 1, 1000000,

@@ -109,6 +109,16 @@ const char *uidl_format_unknown(const char *text, struct arena *arena)
 	return NULL;
 }
 
+bool uidl_format_uses(const char *text, const char *name)
+{
+	struct piece piece;
+
+	for (; next_piece(text, &piece) && piece.end; text = piece.end)
+		if (piece.good && strcmp(uidl_format_names[piece.name].name, name) == 0)
+			return true;
+	return false;
+}
+
 static void append_number(uint64_t n, const struct piece *piece, struct buffer *out)
 {
 	switch (piece->form) {

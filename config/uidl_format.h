@@ -8,6 +8,8 @@
 #ifndef POPGATE_CONFIG_UIDL_FORMAT_H
 #define POPGATE_CONFIG_UIDL_FORMAT_H
 
+#include <stdbool.h>
+
 #include "config/keys.h"
 
 /* The names, ended by NULL. */
@@ -16,6 +18,9 @@ extern const struct choice uidl_format_names[];
 /* The first %{…} that is none, as arena text: name or form is not known, the form does not suit, or
  * it does not end; NULL when all are good. */
 const char *uidl_format_unknown(const char *text, struct arena *arena);
+
+/* Whether %{name}, with a form or without, occurs. */
+bool uidl_format_uses(const char *text, const char *name);
 
 /* What is known of a message. */
 struct uidl_values {

@@ -166,7 +166,7 @@ fiber_fn struct err imap_list(struct backend *backend, struct arena *mem,
 	struct backend_folder *folders = arena_zalloc(mem, n_folders, sizeof(*folders));
 	struct err e;
 
-	lister_init(&l, imap, mem, request->identify);
+	lister_init(&l, imap, mem, request);
 	e = list_folders(&l, request->known, folders);
 	if (!failed(e) && wants_quota(imap->account))
 		e = imap_quota(imap, &quota);

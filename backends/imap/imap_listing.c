@@ -134,13 +134,14 @@ static void on_listed(struct imap_consumer *consumer, const struct mailimap_msg_
 		lister_append(l, &m, 1);
 }
 
-void lister_init(struct lister *l, struct imap *imap, struct arena *mem, bool identify)
+void lister_init(struct lister *l, struct imap *imap, struct arena *mem,
+	const struct backend_list_request *request)
 {
 	imap_identity_init();
 	*l = (struct lister){ .consumer = { .body = on_headers, .attributes = on_listed },
 		.imap = imap,
 		.mem = mem,
-		.identify = identify,
+		.request = request,
 		.headers_left = HEADERS_MESSAGES,
 		.error = ok() };
 }
@@ -187,15 +188,25 @@ struct err lister_sort(struct lister *l)
 	return ok();
 }
 
-/* What a FETCH of so many messages asks besides. */
-static enum imap_identity choose_identity(struct lister *l, uint64_t expected)
+/* What the server itself names a message by. */
+static enum imap_identity own_identity(const struct lister *l)
 {
-	if (!l->identify)
-		return IDENTITY_NONE;
 	if (l->imap->capabilities & IMAP_OBJECTID)
 		return IDENTITY_EMAILID;
 	if (l->imap->capabilities & IMAP_X_GM_EXT_1)
 		return IDENTITY_GMAIL;
+	return IDENTITY_NONE;
+}
+
+/* What a FETCH of so many messages asks besides. */
+static enum imap_identity choose_identity(struct lister *l, uint64_t expected)
+{
+	if (!l->request->identify)
+		return IDENTITY_NONE;
+	if (l->request->fingerprints)
+		return IDENTITY_HEADERS;
+	if (own_identity(l) != IDENTITY_NONE)
+		return own_identity(l);
 	if (expected > l->headers_left)
 		return IDENTITY_NONE;
 	l->headers_left -= expected;
@@ -214,13 +225,14 @@ _Static_assert(HEADERS_OCTETS == 8192, "as the command says");
 fiber_fn static struct err fetch_set(struct lister *l, const char *set)
 {
 	cleanup(buffer_done) struct buffer command = { 0 };
+	bool headers = l->identity == IDENTITY_HEADERS;
 	struct err e;
 
-	buffer_printf(&command, "UID FETCH %s (UID RFC822.SIZE INTERNALDATE FLAGS%s)", set,
-		identity_items[l->identity]);
+	buffer_printf(&command, "UID FETCH %s (UID RFC822.SIZE INTERNALDATE FLAGS%s%s)", set,
+		headers ? identity_items[own_identity(l)] : "", identity_items[l->identity]);
 	buffer_append(&command, "", 1);
 	buffer_consume(&l->headers, buffer_used(&l->headers));
-	l->consumer.bodies = l->identity == IDENTITY_HEADERS ? IMAP_BODIES_MANY : IMAP_BODIES_NONE;
+	l->consumer.bodies = headers ? IMAP_BODIES_MANY : IMAP_BODIES_NONE;
 	e = imap_fetch_into(l->imap, &l->consumer, IMAP_PART_TEXT_MAX, buffer_data(&command));
 	if (e.scope == ERR_MESSAGE)
 		e.scope = ERR_TEMP;

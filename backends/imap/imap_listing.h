@@ -11,7 +11,8 @@ enum imap_identity {
 	IDENTITY_NONE,
 	IDENTITY_EMAILID,
 	IDENTITY_GMAIL,
-	IDENTITY_HEADERS, /* of each message: some 300 octets, and the server reads them */
+	IDENTITY_HEADERS, /* of each message: some 300 octets, and the server reads them; and the
+			   * id of its own that the server has */
 };
 
 /* Of one FETCH answer, since libetpan keeps the text of an answer until its end, some 110 octets a
@@ -27,7 +28,7 @@ struct lister {
 	size_t n, room;
 	size_t first; /* where the folder starts that is being listed */
 	uint16_t folder;
-	bool identify;       /* whether the request asks for it */
+	const struct backend_list_request *request;
 	size_t headers_left; /* messages whose header fields may still be asked for */
 	enum imap_identity identity;
 	struct buffer headers; /* of the message whose answer is being read */
@@ -37,7 +38,8 @@ struct lister {
 		*whole; /* instead: the one folder's, as the request has them */
 };
 
-void lister_init(struct lister *l, struct imap *imap, struct arena *mem, bool identify);
+void lister_init(struct lister *l, struct imap *imap, struct arena *mem,
+	const struct backend_list_request *request);
 void lister_done(struct lister *l);
 
 /* The folder that is selected comes next. */

@@ -188,27 +188,40 @@ static void run_lookup(void *arg)
 		l->e = look_up(l, in);
 }
 
-fiber_fn struct err adopted_entries(const struct tenant *tenant, const char *login, int64_t now,
-	struct arena *arena, struct adopted *ret)
+fiber_fn struct err adopted_from_file(const char *path, const char *tenant, const char *login,
+	int64_t now, struct arena *arena, struct adopted *ret)
 {
-	const char *path = tenant->uidl.adopt_file;
 	struct lookup lookup = {
-		.tenant = tenant->name, .login = login, .now = now, .arena = arena, .e = ok()
+		.file = file_at(path),
+		.tenant = tenant,
+		.login = login,
+		.now = now,
+		.arena = arena,
+		.e = ok(),
 	};
 	struct err e;
 
 	*ret = (struct adopted){ 0 };
-	if (!path || !*path)
-		return ok();
-	lookup.file = file_at(path);
 	if (failed(e = gate_enter(&lookup.file->gate)))
 		return e;
 	offload(run_lookup, &lookup);
 	gate_leave(&lookup.file->gate);
 	if (failed(lookup.e)) {
 		lookup.e.scope = ERR_TEMP;
-		return err_context(lookup.e, "uidl.adopt_file %s", path);
+		return err_context(lookup.e, "%s", path);
 	}
 	*ret = lookup.adopted;
 	return ok();
+}
+
+fiber_fn struct err adopted_entries(const struct tenant *tenant, const char *login, int64_t now,
+	struct arena *arena, struct adopted *ret)
+{
+	const char *path = tenant->uidl.adopt_file;
+
+	*ret = (struct adopted){ 0 };
+	if (!path || !*path)
+		return ok();
+	return err_context(
+		adopted_from_file(path, tenant->name, login, now, arena, ret), "uidl.adopt_file");
 }

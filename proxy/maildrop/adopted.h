@@ -20,8 +20,12 @@ struct adopted {
 	uint64_t next; /* the least counter of a record that holds them: their numbers are spent */
 };
 
-/* What the tenant's uidl.adopt_file holds for the login, in arena; now: seconds since 1970. n 0:
- * there is no file, or nothing of the login in it. Suspends. ERR_TEMP: the file cannot be read. */
+/* What a file of unique-ids (uidl harvest) holds for the login of the tenant, in arena; now:
+ * seconds since 1970. n 0: nothing. Suspends. ERR_TEMP: the file cannot be read. */
+fiber_fn struct err adopted_from_file(const char *path, const char *tenant, const char *login,
+	int64_t now, struct arena *arena, struct adopted *ret);
+
+/* The same of the tenant's uidl.adopt_file; n 0 also where there is none. */
 fiber_fn struct err adopted_entries(const struct tenant *tenant, const char *login, int64_t now,
 	struct arena *arena, struct adopted *ret);
 

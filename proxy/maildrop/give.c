@@ -11,6 +11,7 @@
 #include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/id_set.h"
 #include "proxy/maildrop/join.h"
+#include "proxy/maildrop/template_id.h"
 
 struct giving {
 	struct join *join;
@@ -19,13 +20,6 @@ struct giving {
 	uint32_t *fresh; /* in their order of age */
 	size_t n;
 };
-
-static const char *format_of(const struct join *join)
-{
-	const char *format = join->account->tenant->uidl.format;
-
-	return format && *format && strcmp(format, "decimal") != 0 ? format : NULL;
-}
 
 static const char *copy_text(const struct join *join, const struct unique_id *id)
 {
@@ -157,27 +151,23 @@ static const char *free_number(struct giving *giving)
  * be new in another, so only the main one's messages are named so. */
 static const char *by_template(struct giving *giving, size_t index)
 {
-	const struct backend_message *message = &giving->join->listing->messages[index];
-	const struct folders *folders = giving->join->folders;
-	const struct uidl_values values = {
-		.uid = message->uid,
-		.uidvalidity = message->uidvalidity,
-		.filename = message->key,
-		.emailid = message->emailid,
-	};
+	const struct join *join = giving->join;
+	const struct folders *folders = join->folders;
+	const struct backend_message *message = &join->listing->messages[index];
+	const struct backend_legacy *legacy = join->legacy ? &join->legacy[index] : NULL;
 	struct unique_id id;
 	const char *text;
 
 	if (folders->hashes[folders->to_registry[message->folder]] != UNIQUE_ID_MAIN_FOLDER ||
-		!unique_id_template(&id, giving->format, &values))
+		!template_id(&id, giving->format, message, legacy))
 		return NULL;
-	text = copy_text(giving->join, &id);
+	text = copy_text(join, &id);
 	return id_set_add(&giving->taken, text) ? text : NULL;
 }
 
 void join_give(struct join *join)
 {
-	struct giving giving = { .join = join, .format = format_of(join) };
+	struct giving giving = { .join = join, .format = template_of(join->account->tenant) };
 
 	join->flags = join->record->flags & ~(unsigned)REGISTRY_ACCEPTED;
 	for (size_t i = 0; i < join->folders->n_mail; i++)

@@ -50,6 +50,8 @@ struct join {
 	const struct backend_quota *warned; /* the quota that a notice is to tell of; NULL: none */
 	int64_t now;
 	bool stale;
+	bool adopting; /* the adopted entries of the record are to be written with this change */
+	const struct backend_legacy *legacy; /* by message, of those that are fresh; NULL: none */
 	struct arena *scratch;
 
 	/* By message. */
@@ -76,14 +78,13 @@ struct join {
 	struct snapshot *snapshot; /* owned; its revision is the caller's to set */
 };
 
-/* All three steps, from what is joined. ERR_TEMP as snapshot_finish. */
-struct err join_run(struct join *join);
 void join_done(struct join *join);
 
 /* Whether more ids may change than uidl.max_changed allows. */
 bool join_changes_much(const struct join *join);
 
-/* The steps. */
+/* The steps, from what is joined. After the first it shows which messages are fresh (entry_of).
+ * join_result: ERR_TEMP as snapshot_finish. */
 void join_pair(struct join *join);
 void join_give(struct join *join);
 /* A number of the maildrop, as text; in scratch. */

@@ -1,12 +1,12 @@
 /* known - see the header. */
 #include "proxy/maildrop/known.h"
 
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
-#include "proxy/maildrop/adopted.h"
 #include "proxy/maildrop/bits.h"
 #include "proxy/maildrop/cache.h"
+#include "proxy/maildrop/template_id.h"
 #include "proxy/runtime/pool.h"
 #include "proxy/runtime/wait.h"
 
@@ -126,15 +126,46 @@ static const struct backend_known *known_of(const struct login *login)
 	return known;
 }
 
+/* Whether nothing is known of the tenant's main folder, which the server before may have served. A
+ * login into a folder of its own choice says nothing of that. */
+static bool is_unknown(const struct maildrop *drop)
+{
+	const struct snapshot *base = drop->base;
+
+	if (drop->folders->hashes[0] != UNIQUE_ID_MAIN_FOLDER || *base->folders[0].mark ||
+		base->folders[0].n > 0)
+		return false;
+	for (size_t i = 0; i < base->n_apart; i++)
+		if (base->apart[i].folder == 0)
+			return false;
+	return true;
+}
+
+/* Whether there are ids of another server that wait for their messages. */
+static bool awaits_adopted(const struct login *login)
+{
+	const struct snapshot *base = login->drop->base;
+
+	for (size_t i = 0; i < base->n_apart; i++)
+		if (entry_adopted(&base->apart[i]))
+			return true;
+	return login->adopted.n > 0;
+}
+
 fiber_fn struct err login_list(struct login *login)
 {
 	struct maildrop *drop = login->drop;
-	struct backend_list_request request = {
-		.known = known_of(login),
-		.identify = true,
-	};
-	struct err e;
+	struct backend_list_request request = { .identify = true };
+	struct err e = ok();
 
+	if (is_unknown(drop))
+		e = adopted_entries(drop->account->tenant, drop->account->login, drop->opened,
+			login->scratch, &login->adopted);
+	if (failed(e))
+		return e;
+	if (!login->from_scratch)
+		request.known = known_of(login);
+	request.fingerprints = login->from_scratch || awaits_adopted(login);
 	e = drop->backend->ops->list(drop->backend, drop->arena, &request, &login->listing);
 	if (failed(e))
 		return e;
@@ -158,50 +189,40 @@ static void make_record(void *arg)
 	login->record = snapshot_record(login->drop->base, login->drop->folders, login->scratch);
 }
 
-static int by_name(const void *a, const void *b)
+/* They come first: of folder 0 there is nothing else. */
+static void add_adopted(struct login *login)
 {
-	return compare_names(a, b);
-}
-
-/* Unique-ids of another server, for a login that comes for the first time. */
-fiber_fn static struct err adopt(struct login *login)
-{
-	const struct maildrop *drop = login->drop;
+	const struct adopted *adopted = &login->adopted;
 	struct registry_record *record = &login->record;
-	struct registry_entry *entries;
-	struct adopted adopted;
-	struct err e;
+	struct registry_entry *entries =
+		arena_alloc(login->scratch, (adopted->n + record->n_entries) * sizeof(*entries));
 
-	e = adopted_entries(drop->account->tenant, drop->account->login, drop->opened,
-		login->scratch, &adopted);
-	if (failed(e) || adopted.n == 0)
-		return e;
-	entries = arena_alloc(login->scratch, (record->n_entries + adopted.n) * sizeof(*entries));
+	memcpy(entries, adopted->entries, adopted->n * sizeof(*entries));
 	if (record->n_entries)
-		memcpy(entries, record->entries, record->n_entries * sizeof(*entries));
-	memcpy(entries + record->n_entries, adopted.entries, adopted.n * sizeof(*entries));
+		memcpy(entries + adopted->n, record->entries, record->n_entries * sizeof(*entries));
 	record->entries = entries;
-	record->n_entries += adopted.n;
-	qsort(entries, record->n_entries, sizeof(*entries), by_name);
-	if (record->next < adopted.next)
-		record->next = adopted.next;
-	return ok();
+	record->n_entries += adopted->n;
+	if (record->next < adopted->next)
+		record->next = adopted->next;
 }
 
 fiber_fn struct err login_begin_join(struct login *login)
 {
 	struct err e = compute(make_record, login, login->drop->base->n);
 
-	if (!failed(e) && login->record.revision == 0)
-		e = adopt(login);
-	if (!failed(e))
-		set_floors(login);
-	return e;
+	if (failed(e))
+		return e;
+	login->adopting = login->adopted.n > 0;
+	if (login->adopting)
+		add_adopted(login);
+	set_floors(login);
+	return ok();
 }
 
 fiber_fn struct err login_read_again(struct login *login)
 {
 	login->stale = true;
+	login->adopting = false; /* the other has done so */
 	return registry_load(login->drop->registry, &login->name, login->scratch, &login->record);
 }
 
@@ -218,6 +239,7 @@ static struct join join_of(const struct login *login)
 		.warned = maildrop_quota_warns(drop) ? &drop->quota : NULL,
 		.now = drop->opened,
 		.stale = login->stale,
+		.adopting = login->adopting,
 		.scratch = login->scratch,
 	};
 }
@@ -227,20 +249,68 @@ struct join_job {
 	struct err e;
 };
 
-static void run_join(void *arg)
+static void run_pair(void *arg)
 {
 	struct join_job *job = arg;
 
-	job->e = join_run(&job->join);
+	join_pair(&job->join);
+}
+
+static void run_rest(void *arg)
+{
+	struct join_job *job = arg;
+
+	join_give(&job->join);
+	job->e = join_result(&job->join);
+}
+
+static bool is_fresh(const struct join *join, size_t index)
+{
+	return join->entry_of[index] == JOIN_NONE && !bit_get(join->surplus, index);
+}
+
+fiber_fn static struct err ask_legacy(const struct login *login, struct join *join)
+{
+	const struct maildrop *drop = login->drop;
+	struct arena *scratch = login->scratch;
+	size_t n = login->listing.n, n_fresh = 0;
+	struct backend_message *fresh;
+	struct backend_legacy *found, *legacy;
+	struct err e;
+
+	if (!template_of(drop->account->tenant) || !drop->backend->ops->legacy)
+		return ok();
+	assert(join->entry_of && join->surplus);
+	fresh = arena_alloc(scratch, n * sizeof(*fresh));
+	for (size_t i = 0; i < n; i++)
+		if (is_fresh(join, i))
+			fresh[n_fresh++] = login->listing.messages[i];
+	if (n_fresh == 0)
+		return ok();
+	found = arena_zalloc(scratch, n_fresh, sizeof(*found));
+	e = drop->backend->ops->legacy(drop->backend, scratch, fresh, n_fresh, found);
+	if (failed(e))
+		return e;
+	legacy = arena_zalloc(scratch, n, sizeof(*legacy));
+	for (size_t i = n; i-- > 0;)
+		if (is_fresh(join, i))
+			legacy[i] = found[--n_fresh];
+	join->legacy = legacy;
+	return ok();
 }
 
 fiber_fn struct err login_join(struct login *login, struct join **ret)
 {
 	struct join_job *job = arena_alloc(login->scratch, sizeof(*job));
+	size_t n = login->listing.n + login->record.n_entries;
 	struct err e;
 
-	*job = (struct join_job){ .join = join_of(login) };
+	*job = (struct join_job){ .join = join_of(login), .e = ok() };
 	*ret = &job->join;
-	e = compute(run_join, job, login->listing.n + login->record.n_entries);
+	e = compute(run_pair, job, n);
+	if (!failed(e))
+		e = ask_legacy(login, &job->join);
+	if (!failed(e))
+		e = compute(run_rest, job, n);
 	return failed(e) ? e : job->e;
 }

@@ -44,15 +44,17 @@ enum preview_status {
 	PREVIEW_KEPT,    /* the unique-id that it has */
 	PREVIEW_ADOPTED, /* one that was taken over from another server, for the first time */
 	PREVIEW_NEW,     /* a new one: nothing is known of it */
-	PREVIEW_CHANGED, /* a new one, and it may be one of those that are missing then */
+	PREVIEW_CHANGED, /* a new one, and it may be one of those that are missing then; or another
+			  * text than the other server gave */
 	PREVIEW_MISSING, /* nothing: what had this unique-id is not there, or was never met */
 };
 
 struct preview_row {
 	enum preview_status status;
-	const char *unique_id;
-	uint64_t size;   /* UINT64_MAX: unknown */
-	int64_t arrival; /* 0: unknown */
+	const char *unique_id; /* what is shown; of a missing one what was */
+	const char *known_id;  /* what it is known by until then; NULL: nothing */
+	uint64_t size;         /* UINT64_MAX: unknown */
+	int64_t arrival;       /* 0: unknown */
 	const char *folder;
 };
 
@@ -70,6 +72,12 @@ struct maildrop_preview {
  * messages are none. In arena; the backend can be used no further. */
 fiber_fn struct err maildrop_foresee(const struct account *account, struct backend *backend,
 	struct registry *registry, struct arena *arena, struct maildrop_preview *ret);
+/* The same against what another server gave instead of what is known: which of its messages would
+ * show the unique-id that it had there (as PREVIEW_ADOPTED). */
+struct adopted;
+fiber_fn struct err maildrop_compare(const struct account *account, struct backend *backend,
+	struct registry *registry, const struct adopted *old, struct arena *arena,
+	struct maildrop_preview *ret);
 
 /* The store's quota, as far as it was told (see backend_listing), and whether it is used up to the
  * tenant's quota_warning. */

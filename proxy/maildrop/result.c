@@ -115,8 +115,7 @@ static void settle_entry(struct result *result, size_t index, size_t *n_forgotte
 			entry.missing = join->now;
 			result->keep[result->n_keep++] = entry;
 		}
-		/* Of a maildrop that nothing is known of, it can only come from a file. */
-		if (entry_adopted(&entry) && join->record->revision == 0)
+		if (entry_adopted(&entry) && join->adopting)
 			result->keep[result->n_keep++] = entry;
 	}
 	result->apart[result->n_apart++] = entry;
@@ -323,13 +322,6 @@ bool join_changes_much(const struct join *join)
 
 	return join->changed >= CHANGED_LEAST &&
 	       (double)join->changed * 100 > (double)join->known * limit;
-}
-
-struct err join_run(struct join *join)
-{
-	join_pair(join);
-	join_give(join);
-	return join_result(join);
 }
 
 void join_done(struct join *join)

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "proxy/maildrop/bits.h"
+#include "proxy/maildrop/id_set.h"
+#include "proxy/maildrop/template_id.h"
 
 struct snapshot *snapshot_new(size_t n_folders)
 {
@@ -391,6 +393,28 @@ struct registry_record snapshot_record(
 	return record;
 }
 
+/* By template, where it can be filled and the text is no other's. */
+static void compute_ids(
+	struct snapshot *snapshot, const struct account *account, struct arena *scratch)
+{
+	const char *format = template_of(account->tenant);
+	struct id_set taken = id_set_new(scratch, format ? snapshot->n : 0);
+
+	if (!format)
+		return;
+	snapshot->ids = arena_zalloc(snapshot->arena, snapshot->n, sizeof(*snapshot->ids));
+	for (size_t i = 0; i < snapshot->n; i++) {
+		struct unique_id id;
+		const char *text;
+
+		if (!template_id(&id, format, &snapshot->messages[i], NULL))
+			continue;
+		text = arena_strdup(snapshot->arena, id.text);
+		if (!bit_get(snapshot->surplus, i) && id_set_add(&taken, text))
+			snapshot->ids[i] = text;
+	}
+}
+
 struct err snapshot_of_listing(const struct account *account, const struct folders *folders,
 	const struct backend_listing *listing, struct snapshot **ret)
 {
@@ -400,6 +424,7 @@ struct err snapshot_of_listing(const struct account *account, const struct folde
 
 	snapshot_take_messages(snapshot, listing->messages, listing->n);
 	(void)order_by_name(snapshot->messages, snapshot->n, folders, snapshot->surplus, scratch);
+	compute_ids(snapshot, account, scratch);
 	if (failed(e = snapshot_finish(snapshot, account)))
 		return e;
 	*ret = steal(snapshot);

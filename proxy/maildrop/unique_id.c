@@ -152,6 +152,11 @@ void unique_id_adopted(struct unique_id *ret, const char *text)
 		hash_name(ret, NULL, text);
 }
 
+bool unique_id_encoded(const char *text)
+{
+	return *text == ESCAPE;
+}
+
 bool unique_id_template(struct unique_id *ret, const char *format, const struct uidl_values *values)
 {
 	struct buffer text = { 0 };

@@ -49,6 +49,8 @@ bool unique_id_sendable(const char *text);
  * "~" become "~" and two hex digits; what would get too long is "~~" and the SHA-256 in hex. Two
  * different ones never give the same text. */
 void unique_id_adopted(struct unique_id *ret, const char *text);
+/* Whether unique_id_adopted has made it of another text. */
+bool unique_id_encoded(const char *text);
 
 /* From a template of uidl.format, filled, as unique_id_adopted. false: what the template needs is
  * not known of this message. */

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "proxy/runtime/clock.h"
+#include "proxy/runtime/context.h"
 #include "proxy/runtime/fatal.h"
 #include "proxy/runtime/fiber_deadline.h"
 #include "proxy/runtime/sanitize.h"
@@ -30,7 +30,7 @@ enum fiber_state { STATE_READY, STATE_RUNNING, STATE_SUSPENDED, STATE_SUSPENDED_
 /* Lies at the top of its own stack: nothing to allocate, and the struct of an ended fiber stays
  * readable as long as its stack is pooled, so that a late wake is found. */
 struct fiber {
-	ucontext_t context;
+	struct context context;
 	void *fake_stack; /* AddressSanitizer's */
 	char *stack;
 	void (*fn)(void *arg);
@@ -54,8 +54,8 @@ static struct {
 	struct fiber *ready, **ready_end;
 	struct fiber *all;
 	size_t count;
-	unsigned shares;    /* fiber_share calls since the running fiber was resumed */
-	ucontext_t context; /* the loop's own stack, while a fiber runs */
+	unsigned shares;        /* fiber_share calls since the running fiber was resumed */
+	struct context context; /* the loop's own stack, while a fiber runs */
 	void *fake_stack;
 	const void *stack_bottom;
 	size_t stack_size;
@@ -81,8 +81,7 @@ static fiber_fn void switch_to_loop(struct fiber *self)
 	bool ended = self->state == STATE_ENDED;
 
 	sanitize_leave(ended ? NULL : &self->fake_stack, runtime.stack_bottom, runtime.stack_size);
-	if (swapcontext(&self->context, &runtime.context) != 0)
-		fatal("swapcontext failed");
+	context_switch(&self->context, &runtime.context);
 	sanitize_arrive(self->fake_stack, &runtime.stack_bottom, &runtime.stack_size);
 }
 
@@ -118,8 +117,7 @@ static void resume(struct fiber *fiber)
 	runtime.current = fiber;
 	runtime.shares = 0;
 	sanitize_leave(&runtime.fake_stack, fiber->stack, STACK_SIZE);
-	if (swapcontext(&runtime.context, &fiber->context) != 0)
-		fatal("swapcontext failed");
+	context_switch(&runtime.context, &fiber->context);
 	sanitize_arrive(runtime.fake_stack, NULL, NULL);
 	runtime.current = NULL;
 	if (fiber->state == STATE_ENDED)
@@ -239,12 +237,7 @@ struct fiber *fiber_spawn(const char *name, void (*fn)(void *arg), void *arg)
 	fiber->fn = fn;
 	fiber->arg = arg;
 	(void)snprintf(fiber->name, sizeof(fiber->name), "%s", name);
-	if (getcontext(&fiber->context) != 0)
-		fatal("getcontext failed");
-	fiber->context.uc_stack.ss_sp = stack;
-	fiber->context.uc_stack.ss_size = size;
-	fiber->context.uc_link = NULL;
-	makecontext(&fiber->context, fiber_main, 0);
+	context_make(&fiber->context, stack, size, fiber_main);
 	fiber->next = runtime.all;
 	if (fiber->next)
 		fiber->next->prev = fiber;

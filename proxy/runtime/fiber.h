@@ -2,7 +2,7 @@
  * fiber - stackful coroutines on the loop of this thread.
  *
  * One thread, one loop, no locks. Every connection is a fiber: straight-line code that suspends
- * where it would block. <ucontext.h> is included by fiber.c only.
+ * where it would block. Stacks are switched in context.c only.
  *
  * Rules, asserted where they can be:
  *  1. fiber_fn marks every function that may suspend, on declaration and definition.

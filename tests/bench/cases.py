@@ -155,7 +155,7 @@ def hold(connections: int):
         rows = []
         for server in world.all():
             idle = load(server, "hold", "poll", 8, True, connections=1, sessions=1, hold=1)
-            held = load(server, "hold", "poll", 8, True, connections=connections, hold=20)
+            held = load(server, "hold", "poll", 8, True, connections=connections, ramp=64, hold=20)
             each = (held["held_pss_kib"] * connections - idle["held_pss_kib"]) / (connections - 1)
             rows.append((server.name, {**held, "each_kib": each}))
         return rows
@@ -168,7 +168,7 @@ def hold_many(world: World) -> list:
     server = world.bench.gateway_imap(world.imap_port, world.behind, "popgate, IMAP, 10,000 held")
     command = [LOAD, "--json", "--work", "hold", "--tls", "implicit", "--user", "small%lu@acme.example",
                "--users", 50, "--password", PASSWORD, "--port", server.tls_port, "--pid",
-               server.process.pid, "--connections", count, "--ramp", 64, "--hold", 20]
+               server.process.pid, "--connections", count, "--ramp", 64, "--hold", 8]
     holding = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     for line in holding.stderr:
@@ -263,8 +263,11 @@ def mail_of(names: set[str]) -> Mail:
     return mail
 
 
+# Memory is measured while nothing else has left its traces in it.
 CASES = [
-    Case("login", "login, QUIT", 0.12, simple("login")),
+    Case("hold", "TLS sessions held after login: memory of each", 40, hold(400), unit="KiB",
+         figure="each_kib"),
+    Case("login", "login, QUIT", 0.12, simple("login"), aim_imap=None),
     Case("poll", "login, STAT, UIDL of 1,000 messages, QUIT", 0.25, simple("poll"), aim_imap=0.4),
     Case("poll-tls", "the same over TLS", 0.85, simple("poll", tls=True)),
     Case("poll-100k", "the same of 100,000 messages, unchanged", 20, huge),
@@ -282,8 +285,6 @@ CASES = [
          far("retr", "far", MESSAGES), unit="ms", figure="p50_ms"),
     Case("far-top", "server 50 ms away: TOP n 0 of the same", 1000, far("top", "far", MESSAGES),
          unit="ms", figure="p50_ms"),
-    Case("hold", "TLS sessions held after login: memory of each", 40, hold(400), unit="KiB",
-         figure="each_kib"),
     Case("stalled", "1,000 clients that stall in a RETR of 22 MB, TLS: memory of each", None,
          stalled(1000), unit="KiB", figure="each_kib"),
     Case("fair-download", "others' p99 of a poll while one client downloads without end", 1.5,
@@ -291,7 +292,7 @@ CASES = [
     Case("fair-slow", "the same while a tenant's server answers in 30 s", 1.5,
          disturbed("login", "a@slow.example", 64), unit="×", figure="ratio"),
     Case("fair-million", "the same while a mailbox of 1,000,000 is listed", 1.5,
-         disturbed("poll", "million1@acme.example"), unit="×", figure="ratio"),
+         disturbed("poll", "million1@acme.example"), unit="×", figure="ratio", apart=True),
     Case("hold-10k", "10,000 TLS sessions held: memory in all", 450, hold_many, unit="MiB",
          figure="total_mib"),
 ]

@@ -1,4 +1,4 @@
-"""Runs the same load against the gateway and its peers, side by side, and prints one table.
+"""Runs the same load against the gateway and its peers, side by side, and prints tables.
 
 Started by run.sh. CPU is what the server's whole process tree spent per session; it is steadier than
 time on a shared machine. For a gateway the IMAP server's own share is shown apart.
@@ -23,22 +23,55 @@ def details(result: dict) -> str:
     return ", ".join(text.format(result[key]) for key, text in DETAILS if result.get(key))
 
 
-def table(rows: list[dict]) -> None:
-    print("| work | server | figure | against the first | aim | besides |")
-    print("| --- | --- | --- | --- | --- | --- |")
+COLUMNS = ("Dovecot, Maildir", "Dovecot over imapc", "nginx, relaying", "the floor",
+           "popgate, Maildir", "popgate, IMAP")  # fmt: skip
+
+
+def cell(row: dict | None, first: float) -> str:
+    """The figure, and what part of the first server's it is."""
+    if not row:
+        return ""
+    ratio = f' ({row["figure"] / first:.2g})' if first and row["figure"] != first else ""
+    missed = " ✗" if row["server"].startswith("popgate") and row["aim"] and row["figure"] > row["aim"] else ""
+    return f'{row["figure"]:.3g}{ratio}{missed}'
+
+
+def side_by_side(rows: list[dict]) -> None:
+    print(f'| work | unit | {" | ".join(COLUMNS)} | aim |')
+    print("| --- | --- |" + " --- |" * (len(COLUMNS) + 1))
+    for name in dict.fromkeys(row["case"] for row in rows):
+        of = {row["server"]: row for row in rows if row["case"] == name}
+        row = next(iter(of.values()))
+        aims = dict.fromkeys(f'{r["aim"]:g}' for s, r in of.items() if s.startswith("popgate") and r["aim"])
+        print(f'| {row["text"]} | {row["unit"]} | '
+              f'{" | ".join(cell(of.get(column), row["figure"]) for column in COLUMNS)} | '
+              f'{", ".join(aims)} |')
+
+
+def one_by_one(rows: list[dict]) -> None:
+    print("| work | server | figure | aim | besides |")
+    print("| --- | --- | --- | --- | --- |")
     for row in rows:
-        first = next(r for r in rows if r["case"] == row["case"])["figure"]
-        ratio = f'{row["figure"] / first:.2f}' if first else "–"
-        own = row["server"].startswith("popgate") and row["aim"]
-        aim = f'{row["aim"]:g}{"" if row["figure"] <= row["aim"] else " ✗"}' if own else ""
-        print(f'| {row["text"]} | {row["server"]} | {row["figure"]:.3g} {row["unit"]} | {ratio} | '
-              f'{aim} | {details(row["result"])} |')
+        aim = f'{row["aim"]:g}' if row["aim"] else ""
+        print(f'| {row["text"]} | {row["server"]} | {cell(row, 0)} {row["unit"]} | {aim} | '
+              f'{details(row["result"])} |')
+
+
+def table(rows: list[dict]) -> None:
+    beside = [row for row in rows if row["server"] in COLUMNS]
+    if beside:
+        side_by_side(beside)
+    alone = [row for row in rows if row["server"] not in COLUMNS]
+    if alone:
+        print()
+        one_by_one(alone)
 
 
 def main() -> None:
     names = [case.name for case in CASES]
+    usual = [case.name for case in CASES if not getattr(case, "apart", False)]
     parser = argparse.ArgumentParser()
-    parser.add_argument("cases", nargs="*", default=names, metavar="CASE")
+    parser.add_argument("cases", nargs="*", default=usual, metavar="CASE")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="leave the folder with the servers' logs")
     options = parser.parse_args()

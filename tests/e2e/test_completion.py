@@ -92,6 +92,10 @@ CASES = {
     "popgate route --li": {"--listener"},
     "popgate users ": {"set", "remove", "list"},
     "popgate state ": {"check"},
+    "popgate uidl ": {"list", "export", "import", "harvest", "verify"},
+    "popgate uidl import --": {
+        "--config", "--replace", "--dry-run", "--help", "--listener", "--server-name", "--address"},
+    "popgate uidl harvest -u x -S y -O oth": {"other.yaml"},
     "popgate users set --s": {"--scram"},
     "popgate uidl ex": {"export"},
     "popgate uidl list --": {"--all", "--json", "--listener", "--server-name", "--address",

@@ -24,7 +24,8 @@ never() {
 	fi
 }
 
-only 'ucontext\.h' 'proxy/runtime/fiber\.c' 'contexts are switched in fiber.c alone'
+only 'ucontext\.h' 'proxy/runtime/context\.h' 'stacks are switched in context.c alone'
+only 'proxy/runtime/context\.h' 'proxy/runtime/(context|fiber)\.c' 'fibers are switched in fiber.c alone'
 only 'libetpan/' 'backends/(imap/|pop3/|etpan_link)|tests/unit/imap/' 'libetpan is known to backends alone'
 only 'yaml\.h' 'config/' 'YAML is known to config alone'
 only 'sqlite3\.h' 'proxy/maildrop/|tests/unit/maildrop/' 'SQLite is known to the registry alone'

@@ -18,7 +18,13 @@ struct uidl_options {
 	const char *argument; /* a LOGIN or FILE; NULL: there is none */
 };
 
+/* How a login comes, for tenants that look at it: the options, and their lines of a --help. */
 #define UIDL_ROUTE_OPTIONS "lsa"
+#define UIDL_ROUTE_HELP                                                                            \
+	"  -l, --listener NAME     the listener that a login comes to, for tenants that ask for\n" \
+	"                          one\n"                                                          \
+	"  -s, --server-name NAME  likewise the name that the client asks for in TLS (SNI)\n"      \
+	"  -a, --address IP        likewise the client's address\n"
 
 /* argv[0] is the verb's second word. letters: the short options that it takes, besides -h. false:
  * that was all, and *ret_status is what to end with. */
@@ -64,5 +70,6 @@ int uidl_list(int argc, char **argv);
 int uidl_export(int argc, char **argv);
 int uidl_import(int argc, char **argv);
 int uidl_harvest(int argc, char **argv);
+int uidl_verify(int argc, char **argv);
 
 #endif

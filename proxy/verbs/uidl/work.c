@@ -60,7 +60,7 @@ static const char *folder_identity(const char *folder)
 
 const char *uidl_main_folder(const struct account *account)
 {
-	return folder_identity(account->folder);
+	return folder_identity(account->tenant->maildrop.folder);
 }
 
 /* Of a maildrop that is known by its tenant's name only. */

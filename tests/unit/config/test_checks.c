@@ -394,15 +394,27 @@ static void expiry_that_cannot_happen(void **state)
 	fixture_expect(BASE "maildrop: {newer_than: 30d, on_delete: ignore}\n", "");
 }
 
+static void templates_need_what_tells_messages_apart(void **state)
+{
+	(void)state;
+	fixture_expect(BASE "uidl: {format: '%{uid:hex8}%{uidvalidity:hex8}'}\n", "");
+	fixture_expect(BASE "uidl: {format: '%{emailid}-%{uidvalidity}'}\n", "");
+	fixture_expect(BASE "uidl: {format: '%{uidvalidity:hex8}'}\n",
+		"error @/popgate.yaml:3:8: uidl.format: all messages would have the same, "
+		"expected "
+		"%{uid}, %{filename}, %{emailid} or %{guid} in it\n");
+	fixture_expect(BASE "uidl: {format: '%{filename}'}\n",
+		WARN "3:8: uidl.format: no message of an IMAP server has %{filename}: they all get "
+		     "numbers\n");
+}
+
 static void keys_without_effect_are_noted(void **state)
 {
 	(void)state;
 	fixture_expect(BASE "admin: {listen: '127.0.0.1:1'}\n"
 			    "log: {transcript: [a]}\n"
 			    "uidl: {format: '%{uid}', max_changed: 21}\n",
-		NOTE "4:19: log.transcript: is accepted, but not in effect in this version\n" NOTE
-		     "5:16: uidl.format: is accepted, but not in effect in this version\n" NOTE
-		     "5:39: uidl.max_changed: is accepted, but not in effect in this version\n");
+		NOTE "4:19: log.transcript: is accepted, but not in effect in this version\n");
 	/* Their defaults, and what is turned off, are no news. */
 	fixture_expect(BASE "admin: {listen: ''}\n"
 			    "log: {transcript: []}\n"
@@ -434,6 +446,7 @@ int main(void)
 		TEST(notices_come_from_an_address),
 		TEST(notices_need_a_state),
 		TEST(expiry_that_cannot_happen),
+		TEST(templates_need_what_tells_messages_apart),
 		TEST(keys_without_effect_are_noted),
 	};
 

@@ -256,7 +256,7 @@ static void finish_actors(void)
 
 static void copy_file(const char *from, const char *to)
 {
-	char block[4096];
+	static char block[4096];
 	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	ssize_t n;
 

@@ -110,7 +110,8 @@ static void wrong_usage_has_status_2(void **state)
 	assert_non_null(strstr(err, "popgate check: unexpected argument 'more'\n"));
 	assert_non_null(strstr(err, "popgate check --help"));
 	assert_int_equal(run(verb_check, "check", "-c", "/nowhere/popgate.yaml", NULL), 2);
-	assert_non_null(strstr(err, "/nowhere/popgate.yaml: cannot be read: No such file"));
+	assert_non_null(strstr(
+		err, "there is no file /nowhere/popgate.yaml: name the configuration by -c FILE"));
 	assert_int_equal(run(verb_route, "route", "-c", file, NULL), 2);
 	assert_int_equal(run(verb_route, "route", "-c", file, "a", "b", NULL), 2);
 	assert_int_equal(run(verb_route, "route", "-c", file, "-a", "home", "a", NULL), 2);
