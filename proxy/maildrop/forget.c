@@ -13,8 +13,6 @@
 #include "proxy/maildrop/cache.h"
 #include "proxy/maildrop/drop.h"
 
-#define ROUNDS 8
-
 struct forgetting {
 	struct maildrop *drop;
 	const struct deletions *deletions;
@@ -216,8 +214,8 @@ fiber_fn struct err drop_forget(struct maildrop *drop, const struct deletions *d
 
 	if (drop->n_measured)
 		qsort(drop->measured, drop->n_measured, sizeof(*drop->measured), by_index);
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		if (i && failed(e = load(&f)))
+	for (unsigned losses = 0;;) {
+		if (losses && failed(e = load(&f)))
 			return e;
 		plan(&f);
 		if (f.n_drops == 0 && f.n_keeps == 0)
@@ -225,6 +223,7 @@ fiber_fn struct err drop_forget(struct maildrop *drop, const struct deletions *d
 		e = write_plan(&f, &again);
 		if (failed(e) || !again)
 			return e;
+		if (failed(e = registry_step_back(++losses)))
+			return e;
 	}
-	return err_make(ERR_TEMP, "registry: others have written %u times meanwhile", ROUNDS);
 }

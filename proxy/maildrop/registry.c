@@ -4,12 +4,17 @@
 #include <time.h>
 
 #include "proxy/maildrop/registry_health.h"
+#include "proxy/runtime/wait.h"
 
 /* The first listing of a maildrop of a million messages holds the write lock for seconds. */
 #define BUSY_TIMEOUT 10000 /* ms */
 
 /* For a connection, and for a server's next sign of life. */
 #define COMMAND_TIMEOUT 10000 /* ms */
+
+#define LOSSES_FREE 3 /* cost no wait */
+#define LOSSES_MAX  40
+#define DOUBLINGS   6 /* of the longest wait, from 1 ms */
 
 static struct err open_postgresql(const char *uri, struct registry **ret)
 {
@@ -48,6 +53,18 @@ uint64_t registry_clock(void)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+fiber_fn struct err registry_step_back(unsigned losses)
+{
+	uint64_t longest = UINT64_C(1) << (losses < DOUBLINGS ? losses : DOUBLINGS);
+
+	if (losses >= LOSSES_MAX)
+		return err_make(
+			ERR_TEMP, "registry: others have written %u times meanwhile", losses);
+	if (losses <= LOSSES_FREE)
+		return ok();
+	return wait_sleep(1 + uv_hrtime() / 1000 % longest);
 }
 
 /* What the store answered, for those who watch over it. */

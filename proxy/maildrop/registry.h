@@ -123,6 +123,11 @@ struct registry_change {
 /* The present time in microseconds since 1970: where revisions and numbers start from. */
 uint64_t registry_clock(void);
 
+/* For who has lost so many changes of one record to others, before he reads it again: who loses
+ * often waits a moment of some chance, so that those who meet do not go on to meet. ERR_TEMP when
+ * that makes no sense any more: there is a storm of logins to this maildrop. */
+fiber_fn struct err registry_step_back(unsigned losses);
+
 /* Only the revision; 0: the maildrop is unknown. Cheap: one row. */
 fiber_fn struct err registry_revision(
 	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret);

@@ -10,8 +10,6 @@
 #include "proxy/maildrop/cache.h"
 #include "proxy/maildrop/known.h"
 
-#define ROUNDS 8 /* of writing; who loses so often has a storm of logins around him */
-
 static bool same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
@@ -152,15 +150,15 @@ fiber_fn static struct err join_and_write(struct login *login, struct maildrop_o
 	bool again = true;
 	struct err e = login_begin_join(login);
 
-	for (unsigned i = 0; i < ROUNDS && !failed(e); i++) {
+	for (unsigned losses = 0; !failed(e);) {
 		e = join_once(login, opening, &again);
 		if (failed(e) || !again)
 			return e;
-		e = login_read_again(login);
+		e = registry_step_back(++losses);
+		if (!failed(e))
+			e = login_read_again(login);
 	}
-	if (failed(e))
-		return e;
-	return err_make(ERR_TEMP, "registry: others have written %u times meanwhile", ROUNDS);
+	return e;
 }
 
 /* The notice, as far as it is on disk. */
