@@ -1,3 +1,7 @@
+/* Only builds with fault points have this file; whoever looks at it by itself is to see it whole. */
+#ifndef POPGATE_FAULT_POINTS
+#define POPGATE_FAULT_POINTS
+#endif
 #include "proxy/runtime/fault.h"
 
 #include <signal.h>
