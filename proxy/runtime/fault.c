@@ -1,4 +1,5 @@
-/* Only builds with fault points have this file; whoever looks at it by itself is to see it whole. */
+/* Only builds with fault points have this file; whoever looks at it by itself is to see it whole.
+ */
 #ifndef POPGATE_FAULT_POINTS
 #define POPGATE_FAULT_POINTS
 #endif
