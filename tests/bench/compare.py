@@ -16,7 +16,8 @@ from cases import CASES, run
 DETAILS = (("behind_cpu_ms", "+ {:.2f} ms behind"), ("per_second", "{:.0f}/s"), ("p99_ms", "p99 {:.1f} ms"),
            ("first_ms", "first {:.0f} ms"), ("login_p50_ms", "login meanwhile {:.1f} ms"),
            ("login_p99_ms", "p99 {:.1f} ms"), ("alone_ms", "alone {:.2f} ms"),
-           ("beside_ms", "beside it {:.2f} ms"))  # fmt: skip
+           ("beside_ms", "beside it {:.2f} ms"),
+           ("elsewhere_ms", "beside it elsewhere {:.2f} ms"))  # fmt: skip
 
 
 def details(result: dict) -> str:
@@ -69,9 +70,8 @@ def table(rows: list[dict]) -> None:
 
 def main() -> None:
     names = [case.name for case in CASES]
-    usual = [case.name for case in CASES if not getattr(case, "apart", False)]
     parser = argparse.ArgumentParser()
-    parser.add_argument("cases", nargs="*", default=usual, metavar="CASE")
+    parser.add_argument("cases", nargs="*", default=names, metavar="CASE")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--keep", action="store_true", help="leave the folder with the servers' logs")
     options = parser.parse_args()

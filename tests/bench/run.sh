@@ -3,8 +3,7 @@
 # POP3 server on a Maildir and over imapc, nginx as a relay, a floor that only sends the same octets),
 # and prints one table of what each costs. No part of the tests.
 #
-#   tests/bench/run.sh [--json] [--keep] [CASE…]        without any: all but fair-million, which
-#                                                    takes minutes to prepare; --help names them
+#   tests/bench/run.sh [--json] [--keep] [CASE…]        all cases without any; --help names them
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 deploy/install-dependencies.sh build test bench >&2

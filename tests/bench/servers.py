@@ -160,6 +160,7 @@ class Bench:
         self.running: list = []
         self.certificate = Authority(directory / "ca").issue("localhost", "127.0.0.1")
         self.serial = 0
+        self.maildirs = None
 
     def folder(self, name: str) -> Path:
         self.serial += 1
@@ -234,8 +235,11 @@ class Bench:
         return server
 
     def gateway_maildir(self, name="popgate, Maildir", more=()) -> Server:
-        root = self.folder("maildirs")
-        self.mail.write(root)
+        """All of them on the same Maildirs, each with a registry of its own."""
+        if not self.maildirs:
+            self.maildirs = self.folder("maildirs")
+            self.mail.write(self.maildirs)
+        root = self.maildirs
         users = root / "users"
         hashed = subprocess.run(
             ["openssl", "passwd", "-6", "-salt", "popgatebench", PASSWORD],
