@@ -11,6 +11,7 @@
 #include "proxy/runtime/clock.h"
 #include "proxy/runtime/context.h"
 #include "proxy/runtime/fatal.h"
+#include "proxy/runtime/fd_wait.h"
 #include "proxy/runtime/fiber_deadline.h"
 #include "proxy/runtime/sanitize.h"
 #include "proxy/runtime/stack.h"
@@ -213,6 +214,7 @@ void runtime_close(void)
 		fatal("runtime_close: fiber %s and %zu more live", runtime.all->name,
 			runtime.count - 1);
 	clock_close();
+	fd_wait_close_idle();
 	uv_close((uv_handle_t *)&runtime.idle, NULL);
 	uv_close((uv_handle_t *)&runtime.prepare, NULL);
 	(void)uv_run(&runtime.loop, UV_RUN_NOWAIT);

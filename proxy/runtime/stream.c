@@ -1,11 +1,11 @@
 #include "proxy/runtime/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "proxy/runtime/fatal.h"
@@ -20,9 +20,9 @@
 struct stream *stream_new(int fd)
 {
 	struct stream *stream = mem_zalloc(1, sizeof(*stream));
-	int flags = fcntl(fd, F_GETFL), on = 1;
+	int on = 1;
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+	if (ioctl(fd, FIONBIO, &on) != 0)
 		fatal("stream_new: descriptor %d: %s", fd, strerror(errno));
 	/* Fails on what is not TCP. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -92,6 +92,8 @@ fiber_fn void stream_linger(struct stream *stream)
 		total += n;
 	} while (n > 0 && total < LINGER_OCTETS);
 	explicit_bzero(dropped, sizeof(dropped));
+	/* Until it is closed, the end that the peer has sent would wake the loop for nothing. */
+	fd_wait_free(steal(stream->wait));
 }
 
 fiber_fn struct err stream_read(struct stream *stream, void *data, size_t n, size_t *ret)

@@ -55,15 +55,15 @@ fiber_fn struct err wait_sleep(uint64_t milliseconds);
 /* Lets the other ready fibers run once (for long loops without I/O). */
 fiber_fn struct err wait_turn(void);
 
-/* A reusable waiter for one non-blocking descriptor. It keeps the poll registered between waits, so
+/* A waiter for one non-blocking descriptor. It keeps the poll registered between waits, so
  * that a request-answer session costs no epoll_ctl per wait. Only a wait keeps the loop running. */
 struct fd_wait;
 struct fd_wait *fd_wait_new(int fd); /* does not own fd */
 /* Suspends until fd is readable (UV_READABLE), writable (UV_WRITABLE) or any of both. ERR_TEMP: fd
  * cannot be polled. */
 fiber_fn struct err fd_wait_for(struct fd_wait *wait, int events);
-/* NULL-safe; may be called from any fiber but while another waits on it. The handle is closed and
- * freed by the loop later; fd may be closed by the caller right after. */
+/* NULL-safe; may be called from any fiber but while another waits on it. fd may be closed by the
+ * caller right after. The handle is kept for the next descriptor of this number. */
 void fd_wait_free(struct fd_wait *wait);
 
 /* Runs job(arg) in libuv's thread pool and waits until it is done, whatever happens: arg may lie on

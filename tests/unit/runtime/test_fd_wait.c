@@ -182,6 +182,67 @@ static void wait_on_a_file(void *arg)
 	(void)fclose(file);
 }
 
+/* One connection after the other under the same number, each with news of its own. */
+static void wait_by_the_same_number(void *arg)
+{
+	int number = -1;
+
+	(void)arg;
+	for (int i = 0; i < 3; i++) {
+		struct pair pair = pair_open();
+		struct fd_wait *wait = fd_wait_new(pair.here);
+
+		assert_true(number < 0 || number == pair.here);
+		number = pair.here;
+		assert_ok(fd_wait_for(wait, UV_WRITABLE));
+		{
+			deadline(MINUTE);
+			clock_advance(MINUTE);
+			assert_err(fd_wait_for(wait, UV_READABLE), ERR_TIMEOUT, "");
+		}
+		assert_int_equal(write(pair.there, "x", 1), 1);
+		assert_ok(fd_wait_for(wait, UV_READABLE));
+		fd_wait_free(wait);
+		pair_close(&pair);
+	}
+	/* A file, where libuv's handle was made for sockets. */
+	wait_on_a_file(NULL);
+	note("done");
+}
+
+static void test_descriptor_of_a_number_used_before(void **state)
+{
+	(void)state;
+	run_fiber(wait_by_the_same_number, NULL);
+	assert_string_equal(trace, "done ");
+}
+
+/* What was kept of the number must not serve two at a time. */
+static void wait_while_another_has_the_number(void *arg)
+{
+	struct pair pair = pair_open();
+	struct fd_wait *wait = fd_wait_new(pair.here), *other;
+
+	(void)arg;
+	fd_wait_free(wait);
+	wait = fd_wait_new(pair.here);
+	other = fd_wait_new(pair.here);
+	assert_ptr_not_equal(wait, other);
+	assert_ok(fd_wait_for(wait, UV_WRITABLE));
+	assert_err(fd_wait_for(other, UV_WRITABLE), ERR_TEMP, "cannot poll");
+	fd_wait_free(wait);
+	fd_wait_free(other);
+	pair_close(&pair);
+	note("done");
+}
+
+static void test_two_waiters_of_one_number(void **state)
+{
+	(void)state;
+	run_fiber(wait_while_another_has_the_number, NULL);
+	assert_string_equal(trace, "done ");
+}
+
 static void test_what_cannot_be_polled_is_an_error(void **state)
 {
 	(void)state;
@@ -218,6 +279,8 @@ int main(void)
 		fiber_test(test_descriptor_wait_ends_by_timeout_and_cancel),
 		fiber_test(test_hangup_is_readiness),
 		fiber_test(test_what_cannot_be_polled_is_an_error),
+		fiber_test(test_descriptor_of_a_number_used_before),
+		fiber_test(test_two_waiters_of_one_number),
 		cmocka_unit_test(test_one_waiter_at_a_time),
 	};
 
