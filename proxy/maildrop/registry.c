@@ -77,6 +77,8 @@ static struct err noted(struct err e)
 fiber_fn struct err registry_revision(
 	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret)
 {
+	if (registry->ops->recall && registry->ops->recall(registry, maildrop, ret))
+		return ok();
 	return noted(registry->ops->revision(registry, maildrop, ret));
 }
 

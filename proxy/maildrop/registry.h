@@ -128,7 +128,8 @@ uint64_t registry_clock(void);
  * that makes no sense any more: there is a storm of logins to this maildrop. */
 fiber_fn struct err registry_step_back(unsigned losses);
 
-/* Only the revision; 0: the maildrop is unknown. Cheap: one row. */
+/* Only the revision; 0: the maildrop is unknown. Cheap: one row, or where the store can tell that
+ * nobody wrote since it was read last, not even that: then it does not suspend. */
 fiber_fn struct err registry_revision(
 	struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret);
 
@@ -163,9 +164,14 @@ typedef void registry_report(const char *text, void *arg);
 fiber_fn struct err registry_check(
 	struct registry *registry, registry_report *report, void *arg, size_t *ret_maildrops);
 
-/* One kind of store. All operations are required; they are what the functions above call. */
+/* One kind of store. All operations but recall are required; they are what the functions above
+ * call. */
 struct registry_ops {
 	const char *name; /* "sqlite", "postgresql" */
+	/* The revision without a look into the store; false: it takes one, as always where this is
+	 * NULL. Does not suspend. */
+	bool (*recall)(
+		struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret);
 	fiber_fn struct err (*revision)(
 		struct registry *registry, const struct registry_maildrop *maildrop, uint64_t *ret);
 	fiber_fn struct err (*load)(struct registry *registry,

@@ -5,11 +5,13 @@
  * One connection writes; the other writers of this process wait at the gate as fibers, and so does
  * whoever waits for another process's lock. Readers are never held up by a writer (WAL). Revisions
  * are read on a connection of their own, so that they need not wait for long loads. That they go
- * through the pool at all is because a page may have to come from a slow disk.
+ * through the pool at all is because a page may have to come from a slow disk; the board tells of
+ * most that they are what they were.
  */
 #include <string.h>
 
 #include "proxy/maildrop/registry.h"
+#include "proxy/maildrop/revision_board.h"
 #include "proxy/maildrop/sqlite_connection.h"
 #include "proxy/maildrop/sqlite_rows.h"
 #include "proxy/runtime/mem.h"
@@ -33,6 +35,7 @@ struct sqlite_registry {
 	struct registry registry;
 	char *path;
 	uint64_t patience; /* ms; for another process's lock */
+	struct revision_board *board;
 	struct connections loaders, glances, writer;
 };
 
@@ -50,6 +53,10 @@ struct job {
 	struct sqlite_change change;
 	struct sqlite_expire expire;
 	enum sqlite_progress progress;
+	struct revision_board *board;
+	struct board_place place;
+	bool announced; /* to the board, */
+	uint64_t begun; /* which said this */
 	struct err e;
 };
 
@@ -134,13 +141,25 @@ fiber_fn static struct err sqlite_registry_revision(
 	struct registry *base, const struct registry_maildrop *maildrop, uint64_t *ret)
 {
 	struct sqlite_registry *registry = (struct sqlite_registry *)base;
+	struct board_place place = revision_board_place(registry->board, maildrop);
+	uint64_t ticket = revision_board_ticket(registry->board, place);
 	struct job job = { .run = job_revision, .maildrop = maildrop };
 	struct err e;
 
 	if (failed(e = run_reader(&registry->glances, &job)))
 		return e;
+	revision_board_keep(registry->board, place, ticket, job.revision);
 	*ret = job.revision;
 	return ok();
+}
+
+static bool sqlite_registry_recall(
+	struct registry *base, const struct registry_maildrop *maildrop, uint64_t *ret)
+{
+	const struct sqlite_registry *registry = (struct sqlite_registry *)base;
+	struct board_place place = revision_board_place(registry->board, maildrop);
+
+	return revision_board_recall(registry->board, place, ret);
 }
 
 static void job_load(struct job *job)
@@ -159,6 +178,10 @@ fiber_fn static struct err sqlite_registry_load(struct registry *base,
 
 static void job_change(struct job *job)
 {
+	/* Here, since to write to a page of a file may have to wait for the disk. */
+	if (!job->announced)
+		job->begun = revision_board_begin(job->board, job->place);
+	job->announced = true;
 	job->e = sqlite_change(job->connection, &job->change, &job->progress);
 }
 
@@ -170,10 +193,17 @@ fiber_fn static struct err sqlite_registry_change(struct registry *base,
 	struct job job = {
 		.run = job_change,
 		.change = { .maildrop = maildrop, .change = change },
+		.board = registry->board,
+		.place = revision_board_place(registry->board, maildrop),
 	};
-	struct err e;
+	struct err e = run_writer(registry, &job);
+	uint64_t ticket;
 
-	if (failed(e = run_writer(registry, &job)))
+	if (job.announced) {
+		ticket = revision_board_end(job.board, job.place, job.begun);
+		revision_board_keep(job.board, job.place, ticket, job.change.revision);
+	}
+	if (failed(e))
 		return e;
 	*ret_revision = job.change.revision;
 	return ok();
@@ -197,6 +227,9 @@ fiber_fn static struct err sqlite_registry_next(struct registry *base, const cha
 
 static void job_expire(struct job *job)
 {
+	if (!job->announced)
+		revision_board_begin_all(job->board);
+	job->announced = true;
 	job->e = sqlite_expire(job->connection, &job->expire, &job->progress);
 }
 
@@ -207,10 +240,13 @@ fiber_fn static struct err sqlite_registry_expire(
 	struct job job = {
 		.run = job_expire,
 		.expire = { .seen_before = seen_before, .max = max },
+		.board = registry->board,
 	};
-	struct err e;
+	struct err e = run_writer(registry, &job);
 
-	if (failed(e = run_writer(registry, &job)))
+	if (job.announced)
+		revision_board_end_all(job.board);
+	if (failed(e))
 		return e;
 	*ret_n = job.expire.n;
 	return ok();
@@ -251,12 +287,14 @@ static void sqlite_registry_close(struct registry *base)
 	close_all(&registry->glances);
 	close_all(&registry->loaders);
 	close_all(&registry->writer);
+	revision_board_close(registry->board);
 	free(registry->path);
 	free(registry);
 }
 
 static const struct registry_ops sqlite_ops = {
 	.name = "sqlite",
+	.recall = sqlite_registry_recall,
 	.revision = sqlite_registry_revision,
 	.load = sqlite_registry_load,
 	.change = sqlite_registry_change,
@@ -291,6 +329,8 @@ struct err registry_sqlite_open(const char *path, int busy_timeout, struct regis
 	registry->patience = (uint64_t)busy_timeout;
 	/* First the one that makes the schema. */
 	e = open_some(&registry->writer, 1, registry->path, busy_timeout, true);
+	if (!failed(e))
+		e = revision_board_open(registry->path, &registry->board);
 	if (!failed(e))
 		e = open_some(&registry->loaders, LOADERS, registry->path, busy_timeout, false);
 	if (!failed(e))

@@ -115,6 +115,7 @@ struct waiting {
 	struct fiber *fiber;
 	sqlite3 *db;
 	struct err first, second;
+	bool over; /* the first */
 };
 
 static void wait_for_lock(void *arg)
@@ -124,6 +125,7 @@ static void wait_for_lock(void *arg)
 
 	waiting->first =
 		registry_change(registry, &user, &(struct registry_change){ 0 }, &revision);
+	waiting->over = true;
 }
 
 static void call_off(void *arg)
@@ -134,6 +136,8 @@ static void call_off(void *arg)
 	/* A reader gets through meanwhile. */
 	(void)registry_revision(registry, &user, &revision);
 	fiber_cancel(waiting->fiber);
+	while (!waiting->over)
+		(void)fiber_yield();
 	sqlite3_close(waiting->db);
 	waiting->second =
 		registry_change(registry, &user, &(struct registry_change){ 0 }, &revision);
