@@ -51,7 +51,7 @@ static int compare_with_known(
 {
 	char mark[MAILDIR_MARK_SIZE];
 	struct maildir_state state;
-	int rc = maildir_state_read(dirs, &state);
+	int rc = maildir_state_read(dirs, MAILDIR_STATE_TRUE, &state);
 
 	if (rc != 0)
 		return rc;

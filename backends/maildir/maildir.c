@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backends/maildir/folder.h"
+#include "backends/maildir/glance.h"
 #include "backends/maildir/quota.h"
 #include "proxy/runtime/wait.h"
 
@@ -54,6 +55,7 @@ static struct err name_folders(struct maildir *m)
 
 struct opening {
 	struct maildir *maildir;
+	bool local; /* on this machine */
 	struct err e;
 };
 
@@ -69,8 +71,9 @@ static struct err open_sub(const struct maildir *m, int folder_fd, const char *s
 				 sub);
 }
 
-static struct err look_at_subs(struct maildir *m, int folder_fd)
+static struct err look_at_subs(struct opening *opening, int folder_fd)
 {
+	struct maildir *m = opening->maildir;
 	cleanup(maildir_dirs_close) struct maildir_dirs dirs = { .fd = { -1, -1 } };
 	cleanup(fd_cleanup) int tmp = -1;
 	struct err e = open_sub(m, folder_fd, "cur", &dirs.fd[MAILDIR_CUR]);
@@ -82,23 +85,25 @@ static struct err look_at_subs(struct maildir *m, int folder_fd)
 		e = open_sub(m, folder_fd, "tmp", &tmp);
 	if (failed(e))
 		return e;
-	rc = maildir_state_read(&dirs, &m->state);
+	opening->local = maildir_is_local(&dirs);
+	rc = maildir_state_read(&dirs, MAILDIR_STATE_TRUE, &m->state);
 	return rc == 0 ? ok() : err_errno(maildir_scope(rc), rc, "%s", m->root);
 }
 
 /* Whether the first folder's directories are there and can be read, and how they are. */
-static struct err look_at_folder(struct maildir *m, int root_fd)
+static struct err look_at_folder(struct opening *opening, int root_fd)
 {
+	const struct maildir *m = opening->maildir;
 	const char *folder = m->folders[0].path;
 	cleanup(fd_cleanup) int folder_fd = -1;
 	int rc;
 
 	if (strcmp(folder, MAILDIR_INBOX) == 0)
-		return look_at_subs(m, root_fd);
+		return look_at_subs(opening, root_fd);
 	rc = maildir_open_folder(root_fd, folder, &folder_fd);
 	if (rc != 0)
 		return err_errno(maildir_scope(rc), rc, "%s/%s", m->root, folder);
-	return look_at_subs(m, folder_fd);
+	return look_at_subs(opening, folder_fd);
 }
 
 /* Tenants are told apart by their addresses: a process has one configuration. */
@@ -134,16 +139,28 @@ static void open_job(void *arg)
 	if (rc != 0)
 		opening->e = err_errno(maildir_scope(rc), rc, "%s", m->root);
 	else
-		opening->e = look_at_folder(m, root_fd);
+		opening->e = look_at_folder(opening, root_fd);
 	if (!failed(opening->e))
 		m->quota = maildir_quota_read(root_fd);
+}
+
+static fiber_fn struct err look(struct maildir *m)
+{
+	struct opening opening = { .maildir = m };
+
+	if (maildir_glance(m))
+		return ok();
+	m->quota = (struct backend_quota){ 0 };
+	share_offload(m->share, open_job, &opening);
+	if (opening.local)
+		maildir_glance_trust(&m->state);
+	return opening.e;
 }
 
 static fiber_fn struct err maildir_open(const struct account *account,
 	const struct store_credentials *credentials, struct backend **ret)
 {
 	cleanup(maildir_cleanup) struct maildir *m = mem_zalloc(1, sizeof *m);
-	struct opening opening = { .maildir = m };
 	struct err e;
 
 	(void)credentials; /* a file system asks for none */
@@ -152,10 +169,9 @@ static fiber_fn struct err maildir_open(const struct account *account,
 	if (failed(e = maildir_root_path(account, &m->root)) || failed(e = name_folders(m)))
 		return e;
 	m->share = share_of(account->tenant);
-	share_offload(m->share, open_job, &opening);
-	if (!failed(opening.e))
+	if (!failed(e = look(m)))
 		*ret = &steal(m)->base;
-	return opening.e;
+	return e;
 }
 
 static fiber_fn void maildir_close(struct backend *backend)

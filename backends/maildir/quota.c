@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "backends/maildir/dirs.h"
 
@@ -26,24 +27,24 @@ static int open_file(int root_fd, int flags, struct stat *st)
 	return fd_take(&fd);
 }
 
-/* The file's text, or NULL. The caller frees it. */
-static char *read_file(int root_fd)
+/* The text of the file, NULL where that cannot be had; flags of preadv2. The caller frees it. */
+static char *read_file(int fd, const struct stat *st, int flags)
 {
-	struct stat st;
-	cleanup(fd_cleanup) int fd = open_file(root_fd, O_RDONLY, &st);
 	cleanup(free_cleanup) char *text = NULL;
-	size_t used = 0;
-	ssize_t n;
+	size_t size = (size_t)st->st_size, used = 0;
+	ssize_t n = 1;
 
-	if (fd < 0 || st.st_size > READ_MAX)
+	if (st->st_size > READ_MAX)
 		return NULL;
-	text = mem_zalloc((size_t)st.st_size + 1, 1);
+	text = mem_zalloc(size + 1, 1);
 	/* What is appended meanwhile has its turn at the next login. */
-	while (used < (size_t)st.st_size &&
-		(n = read(fd, text + used, (size_t)st.st_size - used)) > 0)
-		used += (size_t)n;
-	text[used] = '\0';
-	return steal(text);
+	while (used < size && n > 0) {
+		struct iovec rest = { text + used, size - used };
+
+		n = preadv2(fd, &rest, 1, (off_t)used, flags);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	return n >= 0 ? steal(text) : NULL;
 }
 
 /* "1000000S,1000C": takes what it knows, in any order. */
@@ -96,14 +97,32 @@ static bool parse(char *text, struct backend_quota *quota)
 	return true;
 }
 
-struct backend_quota maildir_quota_read(int root_fd)
+static struct backend_quota quota_of(char *text)
 {
-	cleanup(free_cleanup) char *text = read_file(root_fd);
 	struct backend_quota quota = { 0 };
 
-	if (!text || !parse(text, &quota))
-		return (struct backend_quota){ 0 };
-	return quota;
+	return parse(text, &quota) ? quota : (struct backend_quota){ 0 };
+}
+
+struct backend_quota maildir_quota_read(int root_fd)
+{
+	struct stat st;
+	cleanup(fd_cleanup) int fd = open_file(root_fd, O_RDONLY, &st);
+	cleanup(free_cleanup) char *text = fd < 0 ? NULL : read_file(fd, &st, 0);
+
+	return text ? quota_of(text) : (struct backend_quota){ 0 };
+}
+
+bool maildir_quota_glance(int fd, struct backend_quota *ret)
+{
+	cleanup(free_cleanup) char *text = NULL;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		text = read_file(fd, &st, RWF_NOWAIT);
+	if (text)
+		*ret = quota_of(text);
+	return text != NULL;
 }
 
 void maildir_quota_removed(const char *root, uint64_t octets, size_t messages)

@@ -72,13 +72,13 @@ static int read_sub(struct maildir_scan *scan, int dir, enum maildir_sub sub)
 static int read_pass(struct maildir_scan *scan, const struct maildir_dirs *dirs)
 {
 	struct maildir_state after;
-	int rc = maildir_state_read(dirs, &scan->state);
+	int rc = maildir_state_read(dirs, MAILDIR_STATE_TRUE, &scan->state);
 
 	(void)clock_gettime(CLOCK_REALTIME, &scan->began);
 	for (int sub = 0; rc == 0 && sub < MAILDIR_SUBS; sub++)
 		rc = read_sub(scan, dirs->fd[sub], (enum maildir_sub)sub);
 	if (rc == 0)
-		rc = maildir_state_read(dirs, &after);
+		rc = maildir_state_read(dirs, MAILDIR_STATE_TRUE, &after);
 	if (rc == 0)
 		scan->settled = maildir_state_is_past(&scan->state, &scan->began) &&
 				maildir_state_equal(&scan->state, &after);
@@ -178,6 +178,6 @@ bool maildir_scan_is_current(const struct maildir_scan *scan, const struct maild
 {
 	struct maildir_state now;
 
-	return scan->settled && maildir_state_read(dirs, &now) == 0 &&
+	return scan->settled && maildir_state_read(dirs, MAILDIR_STATE_TRUE, &now) == 0 &&
 	       maildir_state_equal(&scan->state, &now);
 }

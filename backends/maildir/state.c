@@ -1,6 +1,7 @@
 #include "backends/maildir/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -16,34 +17,44 @@
 /* How far a file server's clock may be behind ours. */
 #define SKEW_NS (60 * SECOND_NS)
 
-/* Those whose times come from this machine's clock, as <linux/magic.h> does not name them all. */
+/* Those of this machine, whose times come from its clock, as <linux/magic.h> does not name them
+ * all. */
 #define XFS_MAGIC      0x58465342
 #define ZFS_MAGIC      0x2fc12fc1
 #define BCACHEFS_MAGIC 0xca451a4e
 #define JFS_MAGIC      0x3153464a
 
-static struct maildir_sub_state sub_state(const struct stat *st)
+static struct timespec time_of(struct statx_timestamp at)
 {
-	return (struct maildir_sub_state){
-		/* Major 0: given out by the kernel at each mount (NFS, btrfs, overlay). */
-		.device = major(st->st_dev) != 0 ? st->st_dev : 0,
-		.inode = st->st_ino,
-		.size = (uint64_t)st->st_size,
-		.modified = st->st_mtim,
-		.changed = st->st_ctim,
-	};
+	return (struct timespec){ .tv_sec = at.tv_sec, .tv_nsec = at.tv_nsec };
 }
 
-int maildir_state_read(const struct maildir_dirs *dirs, struct maildir_state *ret)
+int maildir_state_read(const struct maildir_dirs *dirs, enum maildir_state_source source,
+	struct maildir_state *ret)
 {
-	for (int sub = 0; sub < MAILDIR_SUBS; sub++) {
-		struct stat st;
+	int flags = AT_EMPTY_PATH |
+		    (source == MAILDIR_STATE_CACHED ? AT_STATX_DONT_SYNC : AT_STATX_SYNC_AS_STAT);
 
-		if (fstat(dirs->fd[sub], &st) < 0)
+	for (int sub = 0; sub < MAILDIR_SUBS; sub++) {
+		struct statx st;
+
+		if (statx(dirs->fd[sub], "", flags, STATX_BASIC_STATS, &st) < 0)
 			return errno;
-		ret->subs[sub] = sub_state(&st);
+		ret->subs[sub] = (struct maildir_sub_state){
+			.device = makedev(st.stx_dev_major, st.stx_dev_minor),
+			.inode = st.stx_ino,
+			.size = st.stx_size,
+			.modified = time_of(st.stx_mtime),
+			.changed = time_of(st.stx_ctime),
+		};
 	}
 	return 0;
+}
+
+/* Major 0: given out by the kernel at each mount (NFS, btrfs, overlay). */
+static uint64_t lasting_device(const struct maildir_sub_state *state)
+{
+	return major(state->device) != 0 ? state->device : 0;
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -56,8 +67,8 @@ bool maildir_state_equal(const struct maildir_state *a, const struct maildir_sta
 	for (int sub = 0; sub < MAILDIR_SUBS; sub++) {
 		const struct maildir_sub_state *x = &a->subs[sub], *y = &b->subs[sub];
 
-		if (x->device != y->device || x->inode != y->inode || x->size != y->size ||
-			!same_time(&x->modified, &y->modified) ||
+		if (lasting_device(x) != lasting_device(y) || x->inode != y->inode ||
+			x->size != y->size || !same_time(&x->modified, &y->modified) ||
 			!same_time(&x->changed, &y->changed))
 			return false;
 	}
@@ -91,11 +102,11 @@ bool maildir_state_is_past(const struct maildir_state *state, const struct times
 }
 
 /* A file system that is not known may be anything's. */
-static bool has_our_clock(int dir)
+bool maildir_is_local(const struct maildir_dirs *dirs)
 {
 	struct statfs fs;
 
-	if (fstatfs(dir, &fs) < 0)
+	if (fstatfs(dirs->fd[MAILDIR_CUR], &fs) < 0)
 		return false;
 	switch ((uint32_t)fs.f_type) {
 	case EXT4_SUPER_MAGIC:
@@ -117,8 +128,7 @@ static bool has_our_clock(int dir)
 bool maildir_state_lasts(const struct maildir_state *state, const struct timespec *now,
 	const struct maildir_dirs *dirs)
 {
-	return all_past(state, now, SKEW_NS) ||
-	       (all_past(state, now, 0) && has_our_clock(dirs->fd[MAILDIR_CUR]));
+	return all_past(state, now, SKEW_NS) || (all_past(state, now, 0) && maildir_is_local(dirs));
 }
 
 void maildir_state_text(const struct maildir_state *state, char out[static MAILDIR_MARK_SIZE])
@@ -130,7 +140,7 @@ void maildir_state_text(const struct maildir_state *state, char out[static MAILD
 
 		used += (size_t)snprintf(out + used, MAILDIR_MARK_SIZE - used,
 			" %" PRIx64 ":%" PRIx64 ":%" PRIx64 ":%" PRIx64 ".%lx:%" PRIx64 ".%lx",
-			s->device, s->inode, s->size, (uint64_t)s->modified.tv_sec,
+			lasting_device(s), s->inode, s->size, (uint64_t)s->modified.tv_sec,
 			s->modified.tv_nsec, (uint64_t)s->changed.tv_sec, s->changed.tv_nsec);
 	}
 }

@@ -11,8 +11,8 @@ struct dirent *__real_readdir(DIR *stream);
 struct dirent *__wrap_readdir(DIR *stream);
 int __real_clock_gettime(clockid_t clock, struct timespec *ret);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
-int __real_fstat(int fd, struct stat *ret);
-int __wrap_fstat(int fd, struct stat *ret);
+int __real_statx(int dir, const char *path, int flags, unsigned mask, struct statx *ret);
+int __wrap_statx(int dir, const char *path, int flags, unsigned mask, struct statx *ret);
 int __real_fstatfs(int fd, struct statfs *ret);
 int __wrap_fstatfs(int fd, struct statfs *ret);
 
@@ -52,12 +52,20 @@ static void floor_to_tick(struct timespec *t)
 	t->tv_nsec += t->tv_nsec == 0;
 }
 
-int __wrap_fstat(int fd, struct stat *ret)
+static void floor_stamp(struct statx_timestamp *t)
 {
-	int rc = __real_fstat(fd, ret);
+	struct timespec floored = { .tv_nsec = t->tv_nsec };
 
-	floor_to_tick(&ret->st_mtim);
-	floor_to_tick(&ret->st_ctim);
+	floor_to_tick(&floored);
+	t->tv_nsec = (uint32_t)floored.tv_nsec;
+}
+
+int __wrap_statx(int dir, const char *path, int flags, unsigned mask, struct statx *ret)
+{
+	int rc = __real_statx(dir, path, flags, mask, ret);
+
+	floor_stamp(&ret->stx_mtime);
+	floor_stamp(&ret->stx_ctime);
 	return rc;
 }
 

@@ -234,6 +234,16 @@ static void a_mark_tells_maildirs_apart(void **state)
 	assert_int_equal(w->listing.n, 2);
 }
 
+static bool same_times(const struct maildir_state *a, const struct maildir_state *b)
+{
+	for (int sub = 0; sub < MAILDIR_SUBS; sub++)
+		if (memcmp(&a->subs[sub].changed, &b->subs[sub].changed, sizeof(struct timespec)) ||
+			memcmp(&a->subs[sub].modified, &b->subs[sub].modified,
+				sizeof(struct timespec)))
+			return false;
+	return true;
+}
+
 /* Alike in all but their identity: made within one tick. */
 static void twins_are_told_apart(void **state)
 {
@@ -248,12 +258,12 @@ static void twins_are_told_apart(void **state)
 		make_maildir(w, one);
 		make_maildir(w, two);
 		assert_int_equal(maildir_dirs_open(w->maildir, one, &dirs), 0);
-		assert_int_equal(maildir_state_read(&dirs, &a), 0);
+		assert_int_equal(maildir_state_read(&dirs, MAILDIR_STATE_TRUE, &a), 0);
 		maildir_dirs_close(&dirs);
 		assert_int_equal(maildir_dirs_open(w->maildir, two, &dirs), 0);
-		assert_int_equal(maildir_state_read(&dirs, &b), 0);
+		assert_int_equal(maildir_state_read(&dirs, MAILDIR_STATE_TRUE, &b), 0);
 		maildir_dirs_close(&dirs);
-		if (memcmp(&a.subs[0].changed, &b.subs[1].changed, sizeof a.subs[0].changed) == 0)
+		if (same_times(&a, &b))
 			break;
 	}
 	assert_false(maildir_state_equal(&a, &b));
