@@ -12,26 +12,9 @@
 
 #include "backends/backend.h"
 #include "backends/imap/imap_ahead.h"
+#include "backends/imap/imap_capability.h"
 #include "backends/imap/imap_keys.h"
 #include "backends/imap/imap_stream.h"
-
-enum imap_capability {
-	IMAP_STARTTLS = 1 << 0,
-	IMAP_LOGINDISABLED = 1 << 1,
-	IMAP_AUTH_PLAIN = 1 << 2,
-	IMAP_SASL_IR = 1 << 3,
-	IMAP_ID = 1 << 4,
-	IMAP_UIDPLUS = 1 << 5,
-	IMAP_MOVE = 1 << 6,
-	IMAP_QUOTA = 1 << 7,
-	IMAP_AUTH_GSSAPI = 1 << 8,
-	IMAP_AUTH_XOAUTH2 = 1 << 9,
-	IMAP_AUTH_OAUTHBEARER = 1 << 10,
-	IMAP_QRESYNC = 1 << 11,
-	IMAP_ESEARCH = 1 << 12,
-	IMAP_OBJECTID = 1 << 13,
-	IMAP_X_GM_EXT_1 = 1 << 14,
-};
 
 /* What a command was for: what a NO without a code that we know means. */
 enum imap_step {

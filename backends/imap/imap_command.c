@@ -131,71 +131,22 @@ fiber_fn struct err imap_fetch_into(
 	return e;
 }
 
-static unsigned auth_bit(const char *name)
-{
-	if (name && strcasecmp(name, "PLAIN") == 0)
-		return IMAP_AUTH_PLAIN;
-	if (name && strcasecmp(name, "GSSAPI") == 0)
-		return IMAP_AUTH_GSSAPI;
-	if (name && strcasecmp(name, "XOAUTH2") == 0)
-		return IMAP_AUTH_XOAUTH2;
-	if (name && strcasecmp(name, "OAUTHBEARER") == 0)
-		return IMAP_AUTH_OAUTHBEARER;
-	return 0;
-}
-
-static unsigned capability_bit(const struct mailimap_capability *capability)
-{
-	static const struct {
-		const char *name;
-		unsigned bit;
-	} names[] = {
-		{ "STARTTLS", IMAP_STARTTLS },
-		{ "LOGINDISABLED", IMAP_LOGINDISABLED },
-		{ "SASL-IR", IMAP_SASL_IR },
-		{ "ID", IMAP_ID },
-		{ "UIDPLUS", IMAP_UIDPLUS },
-		{ "MOVE", IMAP_MOVE },
-		{ "QUOTA", IMAP_QUOTA },
-		{ "QRESYNC", IMAP_QRESYNC },
-		{ "ESEARCH", IMAP_ESEARCH },
-		{ "OBJECTID", IMAP_OBJECTID },
-		{ "X-GM-EXT-1", IMAP_X_GM_EXT_1 },
-	};
-	const char *name = capability->cap_data.cap_name;
-
-	if (capability->cap_type == MAILIMAP_CAPABILITY_AUTH_TYPE)
-		return auth_bit(name);
-	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcasecmp(name, names[i].name) == 0)
-			return names[i].bit;
-	return 0;
-}
-
 void imap_forget_capabilities(struct imap *imap)
 {
-	struct mailimap_connection_info *info = imap->session->imap_connection_info;
-
 	imap->capabilities = 0;
-	if (info && info->imap_capability) {
-		mailimap_capability_data_free(info->imap_capability);
-		info->imap_capability = NULL;
-	}
+	imap->stream->capabilities.told = false;
 }
 
 fiber_fn struct err imap_capabilities(struct imap *imap)
 {
-	struct mailimap_connection_info *info = imap->session->imap_connection_info;
+	const struct imap_capabilities *capabilities = &imap->stream->capabilities;
 	struct err e = ok();
 
-	if (info && !info->imap_capability)
+	if (!capabilities->told)
 		e = imap_command(imap, IMAP_STEP_OTHER, "CAPABILITY");
-	if (failed(e) || !info || !info->imap_capability)
-		return e;
-	imap->capabilities = 0;
-	for (clistiter *i = clist_begin(info->imap_capability->cap_list); i; i = clist_next(i))
-		imap->capabilities |= capability_bit(clist_content(i));
-	return ok();
+	if (!failed(e) && capabilities->told)
+		imap->capabilities = capabilities->bits;
+	return e;
 }
 
 fiber_fn struct err imap_greet(struct imap *imap)

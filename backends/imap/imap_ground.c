@@ -48,7 +48,9 @@ bool imap_ground_lay(
 		return false;
 	ground->messages = known->messages;
 	ground->n = known->n;
-	ground->firm = is_in_order(l, ground);
+	ground->firm = (known->stands && *known->stands) || is_in_order(l, ground);
+	if (ground->firm && known->stands)
+		*known->stands = true;
 	if (!ground->firm) {
 		put_in_order(l, ground);
 		ground->firm = is_in_order(l, ground);

@@ -57,6 +57,21 @@ static uint32_t uid_before_body(const char *line, size_t n)
 	return 0;
 }
 
+/* libetpan need not see what is told of capabilities. */
+static void take_capabilities(struct imap_stream *s)
+{
+	char *line = s->in.data + s->in.start;
+	size_t at = 0, cut = imap_capability_take(&s->capabilities, line, s->ready, &at);
+
+	if (cut == s->ready) {
+		s->answer.kind = ANSWER_IGNORED;
+		return;
+	}
+	memmove(line + cut, line, at);
+	s->in.start += cut;
+	s->ready -= cut;
+}
+
 /* Judges the line of n octets at the start of the input. */
 static struct err judge(struct imap_stream *s, size_t n)
 {
@@ -80,6 +95,8 @@ static struct err judge(struct imap_stream *s, size_t n)
 	if (first && (s->answer.kind == ANSWER_IGNORED || s->answer.kind == ANSWER_TEXT))
 		(void)imap_news_piece(&s->news, line, n, true);
 	s->ready = n;
+	if (first && s->answer.kind != ANSWER_FETCH)
+		take_capabilities(s);
 	return ok();
 }
 

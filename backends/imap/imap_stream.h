@@ -12,6 +12,7 @@
 
 #include "backends/etpan_link.h"
 #include "backends/imap/imap_answer.h"
+#include "backends/imap/imap_capability.h"
 #include "backends/imap/imap_news.h"
 #include "backends/imap/imap_quota.h"
 #include "proxy/runtime/mem.h"
@@ -43,6 +44,7 @@ struct imap_stream {
 	uint32_t body_uid;           /* whose it seems to be, before libetpan knows; 0: unknown */
 	struct imap_quota *quota;    /* where QUOTA answers are told; NULL: nobody asked */
 	struct imap_news news;       /* of the selected mailbox */
+	struct imap_capabilities capabilities;
 	char status[IMAP_WORDS_MAX]; /* the last tagged line, cut; "" before it came */
 	char bye[IMAP_WORDS_MAX];    /* a BYE line, cut; "" when none came */
 };
