@@ -64,6 +64,11 @@ static void put(struct line_buffer *line, const char *text, size_t n)
 	line->used += n;
 }
 
+static void put_string(struct line_buffer *line, const char *text)
+{
+	put(line, text, strlen(text));
+}
+
 __attribute__((format(printf, 2, 3))) static void put_format(
 	struct line_buffer *line, const char *format, ...)
 {
@@ -135,6 +140,31 @@ static void put_text(struct line_buffer *line, const char *text)
 		put_quoted(line, text, n, cut);
 }
 
+/* Lines are written for every session: by hand, since printf would be a good part of one. */
+static void put_number(struct line_buffer *line, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	put(line, digits + at, sizeof(digits) - at);
+}
+
+/* With three digits behind the point. */
+static void put_milliseconds(struct line_buffer *line, double ms)
+{
+	uint64_t thousandths =
+		isfinite(ms) && ms > 0 && ms < 1e15 ? (uint64_t)(ms * 1000 + 0.5) : 0;
+	char rest[4] = { '.', (char)('0' + thousandths / 100 % 10),
+		(char)('0' + thousandths / 10 % 10), (char)('0' + thousandths % 10) };
+
+	put_number(line, thousandths / 1000);
+	put(line, rest, sizeof(rest));
+}
+
 static void put_value(struct line_buffer *line, const struct log_field *field)
 {
 	switch (field->type) {
@@ -142,16 +172,16 @@ static void put_value(struct line_buffer *line, const struct log_field *field)
 		put_text(line, field->text);
 		break;
 	case LOG_UINT:
-		put_format(line, "%" PRIu64, field->u);
+		put_number(line, field->u);
 		break;
 	case LOG_INT:
 		put_format(line, "%" PRId64, field->i);
 		break;
 	case LOG_MS:
-		put_format(line, "%.3f", isfinite(field->ms) ? field->ms : 0.0);
+		put_milliseconds(line, field->ms);
 		break;
 	case LOG_BOOL:
-		put_format(line, "%s", field->b ? "true" : "false");
+		put_string(line, field->b ? "true" : "false");
 		break;
 	case LOG_END:
 		break;
@@ -164,10 +194,15 @@ static void put_field(struct line_buffer *line, const struct log_field *field)
 
 	if (field->type == LOG_TEXT && !field->text)
 		return;
-	if (log_state.format == LOG_JSON)
-		put_format(line, "%s\"%s\":", start > 1 ? "," : "", field->key);
-	else
-		put_format(line, "%s%s=", start > 0 ? " " : "", field->key);
+	if (log_state.format == LOG_JSON) {
+		put_string(line, start > 1 ? ",\"" : "\"");
+		put_string(line, field->key);
+		put_string(line, "\":");
+	} else {
+		put_string(line, start > 0 ? " " : "");
+		put_string(line, field->key);
+		put_string(line, "=");
+	}
 	put_value(line, field);
 	if (line->overflow)
 		line->used = start;
@@ -175,14 +210,19 @@ static void put_field(struct line_buffer *line, const struct log_field *field)
 
 static void put_time(struct line_buffer *line)
 {
+	static char text[64];
+	static time_t second = -1;
+	static size_t n; /* without the part of the second */
 	struct timespec now;
 	struct tm tm;
-	char date[32], text[64];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, sizeof(text), "%s.%03ldZ", date, now.tv_nsec / 1000000);
+	if (now.tv_sec != second) {
+		second = now.tv_sec;
+		gmtime_r(&second, &tm);
+		n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	}
+	snprintf(text + n, sizeof(text) - n, ".%03ldZ", now.tv_nsec / 1000000);
 	put_field(line, &f_text("time", text));
 }
 
