@@ -13,18 +13,17 @@ static fiber_fn void start(struct body *body)
 		reply_ok(body->reply, "%llu octets", (unsigned long long)body->size);
 }
 
-/* Sends octets that hold no line start but perhaps their first octet, and no bare LF. */
-static fiber_fn void send_span(struct body *body, const char *span, size_t n)
+static char *put(char *to, const char *span, size_t n)
 {
-	reply_octets(body->reply, span, n);
-	body->octets += n;
+	return (char *)memcpy(to, span, n) + n;
 }
 
 /*
- * Large spans go out untouched: a line end inside one needs nothing when it is CRLF and the next
- * line does not begin with ".". Only where a fix is due is the span cut.
+ * Writes n octets in wire form, twice as many at most, and returns their end. Spans as large as can
+ * be are copied untouched: a line end inside one needs nothing when it is CRLF and the next line
+ * does not begin with ".". Only where a fix is due is the span cut.
  */
-static fiber_fn void convert(struct body *body, const char *data, size_t n)
+static char *convert_piece(struct body *body, const char *data, size_t n, char *to)
 {
 	const char *end = data + n, *span = data, *at = data;
 
@@ -32,8 +31,9 @@ static fiber_fn void convert(struct body *body, const char *data, size_t n)
 		const char *lf;
 
 		if (body->line_start && *at == '.') {
-			send_span(body, span, (size_t)(at - span));
-			reply_octets(body->reply, ".", 1); /* stuffing, not counted */
+			to = put(to, span, (size_t)(at - span));
+			*to++ = '.';
+			body->dots++;
 			span = at;
 		}
 		body->line_start = false;
@@ -41,15 +41,31 @@ static fiber_fn void convert(struct body *body, const char *data, size_t n)
 		if (!lf)
 			break;
 		if (lf > data ? lf[-1] != '\r' : !body->after_cr) {
-			send_span(body, span, (size_t)(lf - span));
-			send_span(body, "\r", 1);
+			to = put(to, span, (size_t)(lf - span));
+			*to++ = '\r';
 			span = lf;
 		}
 		body->line_start = true;
 		at = lf + 1;
 	}
-	send_span(body, span, (size_t)(end - span));
-	body->after_cr = n ? end[-1] == '\r' : body->after_cr;
+	body->after_cr = end[-1] == '\r';
+	return put(to, span, (size_t)(end - span));
+}
+
+static fiber_fn void convert(struct body *body, const char *data, size_t n)
+{
+	while (n > 0) {
+		size_t room;
+		char *to = reply_room(body->reply, 2 * n, &room);
+		size_t piece = n < room / 2 ? n : room / 2, made;
+
+		body->dots = 0;
+		made = (size_t)(convert_piece(body, data, piece, to) - to);
+		reply_filled(body->reply, made);
+		body->octets += made - body->dots;
+		data += piece;
+		n -= piece;
+	}
 }
 
 /* How many of the n octets belong to the header and the wanted body lines. Sets full when that is
@@ -123,7 +139,9 @@ void body_top(struct body *body, struct reply *reply, uint64_t lines)
 fiber_fn void body_finish(struct body *body)
 {
 	start(body);
-	if (!body->line_start)
-		send_span(body, "\r\n", 2);
+	if (!body->line_start) {
+		reply_octets(body->reply, "\r\n", 2);
+		body->octets += 2;
+	}
 	reply_end(body->reply);
 }

@@ -21,6 +21,7 @@ struct body {
 	uint64_t size;   /* named in the status line */
 	uint64_t octets; /* sent so far with CRLF line ends, before dot-stuffing */
 	uint64_t lines;  /* TOP: body lines still wanted */
+	size_t dots;     /* stuffed into the last piece */
 	double waited;   /* of reply_waited, at the start */
 	int64_t gained;  /* of octets: what a sink before this one has added to the message */
 	bool top;

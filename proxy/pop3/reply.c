@@ -10,6 +10,7 @@
 #define LINE_MAX_OCTETS 512   /* RFC 1939 section 3: a response line, CRLF included */
 #define FLUSH_AT        65536 /* four full TLS records, and few system calls for a large body */
 #define LARGE           (4 * FLUSH_AT) /* so much at once is sent without being copied */
+#define ROOM            1024           /* less is not worth making something in */
 #define KEEP_WHEN_IDLE  4096           /* a sleeping session keeps no large buffer */
 
 struct reply {
@@ -212,6 +213,24 @@ fiber_fn void reply_octets(struct reply *reply, const void *data, size_t n)
 		n -= piece;
 		appended(reply);
 	}
+}
+
+fiber_fn char *reply_room(struct reply *reply, size_t wanted, size_t *ret)
+{
+	size_t room;
+
+	if (buffer_used(&reply->out) > FLUSH_AT - ROOM)
+		(void)failed(reply_flush(reply));
+	room = FLUSH_AT - buffer_used(&reply->out);
+	*ret = wanted < room ? wanted : room;
+	return buffer_reserve(&reply->out, *ret);
+}
+
+void reply_filled(struct reply *reply, size_t n)
+{
+	/* There is nobody to take it. */
+	if (!failed(reply->error))
+		reply->out.end += n;
 }
 
 void reply_idle(struct reply *reply)

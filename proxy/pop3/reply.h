@@ -47,6 +47,11 @@ fiber_fn void reply_end(struct reply *reply);
 /* Octets of a message body, already in wire form. */
 fiber_fn void reply_octets(struct reply *reply, const void *data, size_t n);
 
+/* The same for who makes them in place: where up to *ret of the `wanted` octets go, some hundreds
+ * at least, and how many were put there. */
+fiber_fn char *reply_room(struct reply *reply, size_t wanted, size_t *ret);
+void reply_filled(struct reply *reply, size_t n);
+
 /* Sends what is buffered. */
 fiber_fn struct err reply_flush(struct reply *reply);
 /* Sends of it what goes without a wait, and drops the rest: the last word of a fiber that was
