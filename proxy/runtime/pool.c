@@ -7,7 +7,7 @@
 #define POOL_DEFAULT 4 /* libuv's, when UV_THREADPOOL_SIZE does not say otherwise */
 #define POOL_MAX     1024
 
-unsigned pool_threads(void)
+static unsigned read_threads(void)
 {
 	const char *text = getenv("UV_THREADPOOL_SIZE");
 	unsigned long threads = text ? strtoul(text, NULL, 10) : POOL_DEFAULT;
@@ -15,6 +15,16 @@ unsigned pool_threads(void)
 	if (threads == 0 || threads > POOL_MAX)
 		threads = threads == 0 ? 1 : POOL_MAX;
 	return (unsigned)threads;
+}
+
+unsigned pool_threads(void)
+{
+	static unsigned threads;
+
+	/* It is asked for at every job, and the pool keeps the size that it began with. */
+	if (!threads)
+		threads = read_threads();
+	return threads;
 }
 
 unsigned pool_places(unsigned share)
