@@ -28,13 +28,32 @@ COLUMNS = ("Dovecot, Maildir", "Dovecot over imapc", "nginx, relaying", "the flo
            "popgate, Maildir", "popgate, IMAP")  # fmt: skip
 
 
+def number(figure: float) -> str:
+    return f"{figure:.3g}" if abs(figure) < 1000 else f"{figure:.0f}"
+
+
+def verdict(row: dict, first: float) -> str:
+    """✗: the aim was missed, and not only since this machine is slower than that where it was set."""
+    if not row["server"].startswith("popgate") or not row["aim"] or row["figure"] <= row["aim"]:
+        return ""
+    slower = row["peer"] and first and row["figure"] / first <= row["aim"] / row["peer"]
+    return " (✗)" if slower else " ✗"
+
+
 def cell(row: dict | None, first: float) -> str:
     """The figure, and what part of the first server's it is."""
     if not row:
         return ""
     ratio = f' ({row["figure"] / first:.2g})' if first and row["figure"] != first else ""
-    missed = " ✗" if row["server"].startswith("popgate") and row["aim"] and row["figure"] > row["aim"] else ""
-    return f'{row["figure"]:.3g}{ratio}{missed}'
+    return f'{number(row["figure"])}{ratio}{verdict(row, first)}'
+
+
+def aims(rows: dict) -> str:
+    """Those of the gateway, in the form of its figures."""
+    texts = dict.fromkeys(
+        f'{row["aim"]:g}' + (f' ({row["aim"] / row["peer"]:.2g})' if row["peer"] else "")
+        for server, row in rows.items() if server.startswith("popgate") and row["aim"])
+    return ", ".join(texts)
 
 
 def side_by_side(rows: list[dict]) -> None:
@@ -43,10 +62,9 @@ def side_by_side(rows: list[dict]) -> None:
     for name in dict.fromkeys(row["case"] for row in rows):
         of = {row["server"]: row for row in rows if row["case"] == name}
         row = next(iter(of.values()))
-        aims = dict.fromkeys(f'{r["aim"]:g}' for s, r in of.items() if s.startswith("popgate") and r["aim"])
         print(f'| {row["text"]} | {row["unit"]} | '
               f'{" | ".join(cell(of.get(column), row["figure"]) for column in COLUMNS)} | '
-              f'{", ".join(aims)} |')
+              f'{aims(of)} |')
 
 
 def one_by_one(rows: list[dict]) -> None:
