@@ -2,75 +2,43 @@
 
 #include <stdlib.h>
 
+#include "backends/ahead.h"
 #include "backends/imap/imap.h"
 #include "backends/imap/imap_set.h"
 
-/* What headers are taken to be, since no listing tells; and how far any message may be off. */
+/* What headers are taken to be at most, since no listing tells; and how far any message may be off.
+ */
 #define HEADER_OCTETS 4096
 #define SLACK_OCTETS  65536
 
-/* A message chosen; there once its body is. */
-struct kept {
-	uint32_t uid;
-	bool there;
-	uint64_t octets; /* reserved for it */
-	struct buffer body;
-};
-
 struct imap_ahead {
-	struct kept kept[AHEAD_MAX]; /* in the order in which they will be asked for */
-	size_t first, n;
-	uint64_t octets;        /* reserved for those */
+	struct ahead run;
 	struct buffer incoming; /* the body that comes at the moment */
 	bool too_long;          /* it is dropped */
-	struct buffer given;    /* what was taken last */
-	size_t last; /* the message asked for last: index into the listing; SIZE_MAX: none */
-	int step;    /* from one to the next: 1, -1; 0: there is no order in it */
-	enum fetch_part part;
-	size_t window; /* how many to fetch along */
 	bool stopped;
 };
-
-/* Reserved in all sessions. */
-static uint64_t all_octets;
 
 static struct imap_ahead *ahead_of(struct imap *imap)
 {
 	if (!imap->ahead) {
 		imap->ahead = mem_zalloc(1, sizeof(*imap->ahead));
-		imap->ahead->last = SIZE_MAX;
+		ahead_init(&imap->ahead->run);
 	}
 	return imap->ahead;
-}
-
-static void release(struct imap_ahead *ahead, struct kept *kept)
-{
-	buffer_done(&kept->body);
-	ahead->octets -= kept->octets;
-	all_octets -= kept->octets;
-	*kept = (struct kept){ 0 };
-}
-
-static void drop_all(struct imap_ahead *ahead)
-{
-	for (size_t i = 0; i < ahead->n; i++)
-		release(ahead, &ahead->kept[i]);
-	ahead->first = ahead->n = 0;
 }
 
 void imap_ahead_free(struct imap *imap)
 {
 	if (!imap->ahead)
 		return;
-	drop_all(imap->ahead);
+	ahead_drop(&imap->ahead->run);
 	buffer_done(&imap->ahead->incoming);
-	buffer_done(&imap->ahead->given);
 	free(steal(imap->ahead));
 }
 
 void imap_ahead_stop(struct imap *imap)
 {
-	drop_all(imap->ahead);
+	ahead_drop(&imap->ahead->run);
 	imap->ahead->stopped = true;
 }
 
@@ -94,110 +62,48 @@ static size_t index_of(const struct imap *imap, const struct backend_message *me
 	return SIZE_MAX;
 }
 
-/* Takes note of what is asked for now, and how far it makes sense to be ahead of it. */
-static void follow(struct imap_ahead *ahead, size_t index, enum fetch_part part)
-{
-	int step = 0;
-
-	if (index != SIZE_MAX && ahead->last != SIZE_MAX && part == ahead->part)
-		step = index == ahead->last + 1 ? 1 : index + 1 == ahead->last ? -1 : 0;
-	if (step == 0 || step != ahead->step)
-		ahead->window = step ? 2 : 0;
-	if (step != ahead->step || part != ahead->part)
-		drop_all(ahead);
-	ahead->step = step;
-	ahead->part = part;
-	ahead->last = index;
-}
-
 bool imap_ahead_has(
 	const struct imap *imap, const struct backend_message *message, enum fetch_part part)
 {
-	const struct imap_ahead *ahead = imap->ahead;
-
-	return ahead && part == ahead->part && ahead->first < ahead->n &&
-	       ahead->kept[ahead->first].there && ahead->kept[ahead->first].uid == message->uid &&
-	       index_of(imap, message) == ahead->last + (size_t)ahead->step;
+	return imap->ahead && ahead_has(&imap->ahead->run, index_of(imap, message), part);
 }
 
-const struct buffer *imap_ahead_take(
-	struct imap *imap, const struct backend_message *message, enum fetch_part part)
+bool imap_ahead_take(struct imap *imap, const struct backend_message *message, enum fetch_part part,
+	struct buffer *ret)
 {
-	struct imap_ahead *ahead = ahead_of(imap);
-	bool there = false;
+	struct ahead *run = &ahead_of(imap)->run;
+	bool there = ahead_take(run, index_of(imap, message), part, ret);
 
-	buffer_done(&ahead->given);
-	follow(ahead, index_of(imap, message), part);
-	if (ahead->first < ahead->n && ahead->kept[ahead->first].uid == message->uid) {
-		struct kept *kept = &ahead->kept[ahead->first++];
-
-		there = kept->there;
-		ahead->given = kept->body;
-		kept->body = (struct buffer){ 0 };
-		release(ahead, kept);
-	}
+	/* The command that asks for this one may as well ask for all behind it. */
 	if (!there)
-		drop_all(ahead);
-	return there ? &ahead->given : NULL;
-}
-
-static uint64_t octets_of(const struct backend_message *message, enum fetch_part part)
-{
-	return part == FETCH_ALL ? message->size : HEADER_OCTETS;
-}
-
-static bool has_room(const struct imap *imap, uint64_t octets)
-{
-	uint64_t left = imap->settings->read_ahead - imap->ahead->octets;
-
-	return octets <= left && octets <= AHEAD_OCTETS_MAX - all_octets;
-}
-
-/* Chooses those that come after the last one asked for. */
-static void choose(struct imap *imap)
-{
-	struct imap_ahead *ahead = imap->ahead;
-	size_t at = ahead->last;
-
-	while (ahead->n < ahead->window) {
-		const struct backend_message *message;
-		uint64_t octets;
-
-		at += (size_t)ahead->step; /* below 0 it wraps */
-		if (at >= imap->n_messages)
-			break;
-		message = &imap->messages[at];
-		octets = octets_of(message, ahead->part);
-		if (message->folder != imap->messages[ahead->last].folder ||
-			!has_room(imap, octets))
-			break;
-		ahead->kept[ahead->n++] = (struct kept){ .uid = message->uid, .octets = octets };
-		ahead->octets += octets;
-		all_octets += octets;
-	}
-	if (ahead->window < AHEAD_MAX)
-		ahead->window *= 2;
+		ahead_drop(run);
+	return there;
 }
 
 size_t imap_ahead_choose(struct imap *imap, struct buffer *ret)
 {
-	struct imap_ahead *ahead = imap->ahead;
+	struct ahead *run = &imap->ahead->run;
+	const struct ahead_limits limits = {
+		.session = imap->settings->read_ahead,
+		.part = run->part == FETCH_ALL ? UINT64_MAX : HEADER_OCTETS,
+		.message = UINT64_MAX,
+	};
 	uint32_t uids[AHEAD_MAX + 1];
 	size_t n, own;
 
-	if (!ahead->stopped && ahead->window > 0)
-		choose(imap);
-	n = ahead->n + 1;
+	if (!imap->ahead->stopped)
+		ahead_choose(run, imap->messages, imap->n_messages, &limits);
+	n = run->n + 1;
 	if (n == 1)
 		return 1;
-	own = ahead->step > 0 ? 0 : n - 1;
-	uids[own] = imap->messages[ahead->last].uid;
-	for (size_t i = 0; i < ahead->n; i++)
-		uids[ahead->step > 0 ? i + 1 : n - 2 - i] = ahead->kept[i].uid;
+	own = run->step > 0 ? 0 : n - 1;
+	uids[own] = imap->messages[run->last].uid;
+	for (size_t i = 0; i < run->n; i++)
+		uids[run->step > 0 ? i + 1 : n - 2 - i] = imap->messages[run->kept[i].index].uid;
 	if (imap_set(ret, uids, n) == n)
 		return n;
 	/* Gaps everywhere: too long for a line. */
-	drop_all(ahead);
+	ahead_drop(run);
 	return 1;
 }
 
@@ -215,10 +121,10 @@ void imap_ahead_end(struct imap *imap, uint32_t uid, bool found)
 {
 	struct imap_ahead *ahead = imap->ahead;
 
-	for (size_t i = 0; found && !ahead->too_long && i < ahead->n; i++) {
-		struct kept *kept = &ahead->kept[i];
+	for (size_t i = 0; found && !ahead->too_long && i < ahead->run.n; i++) {
+		struct ahead_message *kept = &ahead->run.kept[i];
 
-		if (kept->uid != uid || kept->there)
+		if (imap->messages[kept->index].uid != uid || kept->there)
 			continue;
 		kept->body = ahead->incoming;
 		kept->there = true;

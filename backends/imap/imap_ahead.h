@@ -1,13 +1,10 @@
 /*
- * imap_ahead - messages fetched before the client asks for them: who reads one after the other will
- * ask for the next, and need not wait for a round trip each time.
+ * imap_ahead - messages fetched before the client asks for them (backends/ahead.h), which need not
+ * wait for a round trip each time.
  *
- * A message that follows the one asked for before is fetched together with those behind it, by one
- * command: itself straight to the client, the others into memory, until the client comes for them.
- * When it does otherwise, they are dropped. Runs grow: two messages asked for in a row bring two
- * more, then four, and so on.
- * Limits: sizes that add up to imap.read_ahead in a session and AHEAD_OCTETS_MAX in the process,
- * AHEAD_MAX messages.
+ * A run is fetched by one command: the message asked for goes straight to the client, the others
+ * into memory.
+ * Limits: sizes that add up to imap.read_ahead in a session.
  */
 #ifndef POPGATE_BACKENDS_IMAP_AHEAD_H
 #define POPGATE_BACKENDS_IMAP_AHEAD_H
@@ -15,9 +12,6 @@
 #include <stdbool.h>
 
 #include "backends/backend.h"
-
-#define AHEAD_MAX        256
-#define AHEAD_OCTETS_MAX (64U << 20)
 
 struct imap;
 struct imap_ahead;
@@ -27,13 +21,13 @@ bool imap_ahead_has(
 	const struct imap *imap, const struct backend_message *message, enum fetch_part part);
 
 /* Takes note that the client asks for a message now, all of it (FETCH_ALL) or its headers
- * (FETCH_TOP). NULL, or the octets that were fetched before: the caller's until the next call.
- * Drops what will not be asked for. */
-const struct buffer *imap_ahead_take(
-	struct imap *imap, const struct backend_message *message, enum fetch_part part);
+ * (FETCH_TOP). True: *ret is the octets that were fetched before, the caller's. Drops what will not
+ * be asked for. */
+bool imap_ahead_take(struct imap *imap, const struct backend_message *message, enum fetch_part part,
+	struct buffer *ret);
 
-/* After a take that gave NULL: chooses what is to be fetched along with that message, and appends
- * the set of all UIDs to ret. How many they are; 1: the message alone. */
+/* After a take that gave nothing: chooses what is to be fetched along with that message, and
+ * appends the set of all UIDs to ret. How many they are; 1: the message alone. */
 size_t imap_ahead_choose(struct imap *imap, struct buffer *ret);
 
 /* A piece of the body of one that was chosen, then its end. uid: whose body it was; found: it had

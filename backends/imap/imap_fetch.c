@@ -186,14 +186,14 @@ fiber_fn static struct err deliver_run(struct imap *imap, struct delivery *d,
 fiber_fn static struct err deliver_in_turn(struct imap *imap, struct delivery *d,
 	const struct backend_message *message, enum fetch_part part)
 {
-	const struct buffer *kept = imap_ahead_take(imap, message, part);
+	cleanup(buffer_done) struct buffer kept = { 0 };
 	cleanup(buffer_done) struct buffer set = { 0 };
 	bool alone = false;
 	struct err e;
 
-	if (kept) {
+	if (imap_ahead_take(imap, message, part, &kept)) {
 		expect(d);
-		(void)on_piece(&d->consumer, buffer_data(kept), buffer_used(kept));
+		(void)on_piece(&d->consumer, buffer_data(&kept), buffer_used(&kept));
 		return d->error;
 	}
 	if (imap_ahead_choose(imap, &set) > 1) {

@@ -2,11 +2,8 @@
 #include <sys/stat.h>
 
 #include "backends/maildir/locate.h"
+#include "backends/maildir/read_ahead.h"
 #include "proxy/runtime/wait.h"
-
-/* What one job reads. The headers that TOP wants rarely take more than a few KiB. */
-#define BLOCK_ALL 65536
-#define BLOCK_TOP 16384
 
 /* A message being read. Once open, a rename or removal does not touch it. */
 struct reading {
@@ -77,18 +74,11 @@ static void read_job(void *arg)
 	r->e = read_block(r);
 }
 
-static struct err open_message(struct reading *r)
+static struct err open_message(struct reading *r, struct maildir_place *place)
 {
-	cleanup(maildir_leave) struct maildir_place place = maildir_place(r->maildir);
 	struct stat st;
-	struct err e;
-	int rc;
+	int rc = maildir_locate(place, r->message->key, maildir_open_action, &r->fd);
 
-	if (failed(e = maildir_enter(&place, r->message->folder))) {
-		e.scope = ERR_TEMP; /* it was there at login: say, a disk is gone */
-		return e;
-	}
-	rc = maildir_locate(&place, r->message->key, maildir_open_action, &r->fd);
 	if (rc != 0)
 		return trouble(r, rc == ENOENT ? ERR_GONE : ERR_MESSAGE, rc);
 	if (fstat(r->fd, &st) < 0)
@@ -99,16 +89,29 @@ static struct err open_message(struct reading *r)
 	return ok();
 }
 
-static void open_job(void *arg)
+static struct err open_and_read(struct reading *r, struct maildir_place *place)
 {
-	struct reading *r = arg;
+	struct err e = open_message(r, place);
 
-	if (failed(r->e = open_message(r)))
-		return;
+	if (failed(e))
+		return e;
 	/* One octet more, so that a small message and its end come with one job. */
 	r->block_size = r->size < r->block_max ? (size_t)r->size + 1 : r->block_max;
 	r->block = mem_alloc(r->block_size);
-	r->e = read_block(r);
+	return read_block(r);
+}
+
+static void open_job(void *arg)
+{
+	struct reading *r = arg;
+	cleanup(maildir_leave) struct maildir_place place = maildir_place(r->maildir);
+
+	if (failed(r->e = maildir_enter(&place, r->message->folder))) {
+		r->e.scope = ERR_TEMP; /* it was there at login: say, a disk is gone */
+		return;
+	}
+	r->e = open_and_read(r, &place);
+	maildir_ahead_read(&place);
 }
 
 static fiber_fn struct err push(struct reading *r, struct sink *out)
@@ -134,16 +137,23 @@ static fiber_fn struct err push(struct reading *r, struct sink *out)
 fiber_fn struct err maildir_fetch(struct backend *backend, const struct backend_message *message,
 	enum fetch_part part, uint64_t lines, struct sink *out)
 {
+	cleanup(buffer_done) struct buffer kept = { 0 };
 	struct reading r = {
 		.maildir = maildir_of(backend),
 		.message = message,
-		.block_max = part == FETCH_TOP ? BLOCK_TOP : BLOCK_ALL,
+		.block_max = part == FETCH_TOP ? MAILDIR_BLOCK_TOP : MAILDIR_BLOCK_ALL,
 		.fd = -1,
 	};
 	struct err e;
 
-	(void)lines;
+	if (maildir_ahead_take(r.maildir, message, part, lines, &kept))
+		return buffer_used(&kept) > 0
+			       ? out->write(out, buffer_data(&kept), buffer_used(&kept))
+			       : ok();
 	e = push(&r, out);
 	reading_done(&r);
+	/* When it is not this message alone, what was read ahead may be no better. */
+	if (failed(e) && e.scope != ERR_GONE && e.scope != ERR_MESSAGE)
+		maildir_ahead_done(r.maildir);
 	return e;
 }

@@ -106,6 +106,18 @@ int maildir_locate(struct maildir_place *place, const char *key, maildir_action 
 	return EBUSY;
 }
 
+int maildir_locate_known(
+	struct maildir_place *place, const char *key, maildir_action *action, void *arg)
+{
+	const struct maildir_folder *folder = &place->maildir->folders[place->folder];
+	struct maildir_name name;
+	int rc = try_likely_names(place, key, action, arg);
+
+	if (rc == ENOENT && folder->scanned && maildir_scan_find(&folder->scan, key, &name))
+		rc = try_name(place, &name, action, arg);
+	return rc;
+}
+
 int maildir_stat_action(
 	const struct maildir_place *place, const struct maildir_file *file, void *arg)
 {

@@ -41,6 +41,11 @@ struct err maildir_enter(struct maildir_place *place, size_t folder);
  * it can be found. */
 int maildir_locate(struct maildir_place *place, const char *key, maildir_action *action, void *arg);
 
+/* The same by the names that are known already, once and without reading the folder: ENOENT may
+ * mean that it was renamed. */
+int maildir_locate_known(
+	struct maildir_place *place, const char *key, maildir_action *action, void *arg);
+
 /* Two actions. arg is a struct stat (of the name, links not followed); an int that becomes a
  * descriptor for reading. */
 int maildir_stat_action(

@@ -7,10 +7,12 @@
 #include "backends/maildir/folder.h"
 #include "backends/maildir/glance.h"
 #include "backends/maildir/quota.h"
+#include "backends/maildir/read_ahead.h"
 #include "proxy/runtime/wait.h"
 
 static void maildir_free(struct maildir *m)
 {
+	maildir_ahead_done(m);
 	for (size_t i = 0; m->folders && i < m->n_folders; i++) {
 		maildir_scan_done(&m->folders[i].scan);
 		free(m->folders[i].path);
@@ -166,6 +168,7 @@ static fiber_fn struct err maildir_open(const struct account *account,
 	(void)credentials; /* a file system asks for none */
 	m->base.ops = &maildir_backend;
 	m->account = account;
+	maildir_ahead_init(m);
 	if (failed(e = maildir_root_path(account, &m->root)) || failed(e = name_folders(m)))
 		return e;
 	m->share = share_of(account->tenant);
@@ -180,11 +183,12 @@ static fiber_fn void maildir_close(struct backend *backend)
 		maildir_free(maildir_of(backend));
 }
 
-/* What a search found it can find again. */
+/* What a search found it can find again; what was read ahead gets old. */
 static void maildir_rest(struct backend *backend)
 {
 	struct maildir *m = maildir_of(backend);
 
+	maildir_ahead_done(m);
 	for (size_t i = 0; i < m->n_folders; i++) {
 		maildir_scan_done(&m->folders[i].scan);
 		m->folders[i].scanned = false;

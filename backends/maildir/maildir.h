@@ -2,7 +2,8 @@
  * maildir - the backend on a local Maildir (Maildir++ or fs layout), beside Dovecot, Courier and
  * delivery agents that change it at the same time.
  *
- * Owns:     nothing that is open: directories are opened per job and closed with it.
+ * Owns:     nothing that is open: directories are opened per job and closed with it. Messages that
+ *           were read ahead, for seconds (read_ahead.h).
  * Suspends: everything blocking runs in the thread pool, in jobs of bounded length.
  * Never:    creates a Maildir (the trash folder excepted), touches dovecot-uidlist, indexes or any
  *           file that it does not have to; overwrites a file.
@@ -10,6 +11,7 @@
 #ifndef POPGATE_MAILDIR_MAILDIR_H
 #define POPGATE_MAILDIR_MAILDIR_H
 
+#include "backends/ahead.h"
 #include "backends/backend.h"
 #include "backends/maildir/scan.h"
 #include "backends/maildir/state.h"
@@ -19,6 +21,13 @@ struct maildir_folder {
 	char *path;               /* maildir_folder_path; NULL: named twice, shows nothing */
 	struct maildir_scan scan; /* what a search for a renamed message found last */
 	bool scanned;
+};
+
+/* See read_ahead.h. */
+struct maildir_ahead {
+	struct ahead run;
+	uint64_t lines; /* FETCH_TOP: what is kept holds so many of each body */
+	uint64_t began; /* when the run was read; runtime_now */
 };
 
 struct maildir {
@@ -37,6 +46,7 @@ struct maildir {
 	const struct backend_message *messages;
 	size_t n_messages;
 	const char *names, *names_end;
+	struct maildir_ahead ahead;
 };
 
 static inline struct maildir *maildir_of(struct backend *backend)

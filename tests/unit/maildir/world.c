@@ -172,6 +172,7 @@ struct call {
 	struct world *w;
 	const struct backend_message *message;
 	enum fetch_part part;
+	uint64_t lines;
 	struct sink *out;
 	const struct backend_update *update;
 	enum removal_result *results;
@@ -200,7 +201,8 @@ static void call_fetch(void *arg)
 {
 	struct call *call = arg;
 
-	call->e = maildir_backend.fetch(call->w->backend, call->message, call->part, 0, call->out);
+	call->e = maildir_backend.fetch(
+		call->w->backend, call->message, call->part, call->lines, call->out);
 }
 
 static void call_update(void *arg)
@@ -284,6 +286,20 @@ struct err fetch(struct world *w, const char *key, enum fetch_part part, struct 
 {
 	struct call call = {
 		.w = w, .message = message_of(w, key), .part = part, .out = &out->sink
+	};
+
+	run(call_fetch, &call);
+	return call.e;
+}
+
+struct err fetch_top(struct world *w, size_t index, uint64_t lines, struct collector *out)
+{
+	struct call call = {
+		.w = w,
+		.message = &w->listing.messages[index],
+		.part = FETCH_TOP,
+		.lines = lines,
+		.out = &out->sink,
 	};
 
 	run(call_fetch, &call);

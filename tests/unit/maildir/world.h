@@ -70,6 +70,8 @@ struct collector {
 };
 struct collector collector(struct world *w);
 struct err fetch(struct world *w, const char *key, enum fetch_part part, struct collector *out);
+/* FETCH_TOP of a message of the listing. */
+struct err fetch_top(struct world *w, size_t index, uint64_t lines, struct collector *out);
 /* Fetches all and compares. */
 void assert_fetches(struct world *w, const char *key, const char *text);
 
