@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "backends/maildir/locate.h"
 #include "backends/maildir/read_ahead.h"
@@ -74,6 +75,21 @@ static void read_job(void *arg)
 	r->e = read_block(r);
 }
 
+/* Reads on in what is in memory, which takes no thread. false: it may take one. */
+static bool read_cached(struct reading *r)
+{
+	struct iovec block = { r->block, r->block_size };
+	ssize_t n = preadv2(r->fd, &block, 1, /* offset= */ -1, RWF_NOWAIT);
+
+	/* A file that became shorter is for read_block to tell. */
+	if (n < 0 || (n == 0 && r->read < r->size))
+		return false;
+	r->n = (size_t)n;
+	r->read += r->n;
+	r->ended = n == 0;
+	return true;
+}
+
 static struct err open_message(struct reading *r, struct maildir_place *place)
 {
 	struct stat st;
@@ -129,7 +145,8 @@ static fiber_fn struct err push(struct reading *r, struct sink *out)
 		/* Neither a job nor a sink that never waits would notice a cancel. */
 		if (failed(e = wait_turn()))
 			return e;
-		share_offload(r->maildir->share, read_job, r);
+		if (!read_cached(r))
+			share_offload(r->maildir->share, read_job, r);
 	}
 }
 

@@ -6,12 +6,11 @@ import email.policy
 import email.utils
 import itertools
 import re
-import sqlite3
 import time
 
 import pytest
 
-from support import corpus
+from support import corpus, registry
 from support.dovecot import Dovecot, fetch_all
 from support.gateway import PASSWORD, password, run
 from support.maildir import Maildir
@@ -234,11 +233,10 @@ def test_its_unique_id_is_nobody_elses(quota):
 
 def another_day(served) -> None:
     """Sets the last notice back by a day."""
-    with sqlite3.connect(served.gateway.config["state"].removeprefix("sqlite:")) as state:
+    with registry.written(served.gateway.config["state"]) as state:
         done = state.execute("UPDATE message SET arrival = arrival - 86401 WHERE key LIKE 'quota %'")
         assert done.rowcount == 1
         state.execute("UPDATE maildrop SET revision = revision + 1")
-    state.close()
 
 
 def test_a_deleted_notice_stays_away_until_the_next_day(quota):

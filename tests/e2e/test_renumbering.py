@@ -3,14 +3,13 @@
 import imaplib
 import re
 import shutil
-import sqlite3
 import time
 import zlib
 
 import pytest
 
 from support import corpus
-from support.gateway import PASSWORD, free_port, merge
+from support.gateway import PASSWORD, free_port, merge, run
 from support.http import Admin
 from support.maildir import Maildir
 from support.pop3 import Pop3
@@ -490,14 +489,9 @@ def test_a_folder_has_the_same_ids_as_a_maildrop_and_as_a_part_of_one(tenant, se
 # Too many at once
 
 
-def accept(directory, login=LOGIN):
-    """What the operator's command writes."""
-    with sqlite3.connect(directory / "state.db") as database:
-        done = database.execute(
-            "UPDATE maildrop SET flags = flags | 2, revision = revision + 1 WHERE login = ?",
-            [login])
-        assert done.rowcount == 1
-    database.close()
+def accept(gateway, login=LOGIN):
+    done = run("uidl", "verify", "-c", gateway.file, "--accept", login)
+    assert done.returncode == 0, done.stderr
 
 
 def refused(acme, count):
@@ -508,7 +502,7 @@ def refused(acme, count):
 
 
 @pytest.mark.parametrize("limit", [0, 20, 99, 100])
-def test_too_many_changes_are_refused_until_accepted(tenant, named, directory, limit):
+def test_too_many_changes_are_refused_until_accepted(tenant, named, limit):
     admin = {"listen": f"127.0.0.1:{free_port()}"}
     store = named([f"number {n}" for n in range(60)])
     acme = tenant(store.as_config(), uidl={"max_changed": limit}, admin=admin)
@@ -530,7 +524,7 @@ def test_too_many_changes_are_refused_until_accepted(tenant, named, directory, l
     for n in range(60):
         store.add(f"quite another {n}", date=5000 + n)
     refused(acme, 3)
-    accept(directory)
+    accept(acme.gateway)
     after = acme.look()
     assert len(after) == 60
     store.messages, store.uidvalidity, store.uidnext = {}, 9, 1

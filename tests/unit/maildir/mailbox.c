@@ -1,7 +1,9 @@
 #include "mailbox.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
+#include <sys/uio.h>
 
 #include "proxy/runtime/share.h"
 
@@ -15,11 +17,13 @@ struct dirent *__real_readdir(DIR *stream);
 struct dirent *__wrap_readdir(DIR *stream);
 ssize_t __real_read(int fd, void *data, size_t n);
 ssize_t __wrap_read(int fd, void *data, size_t n);
+ssize_t __real_preadv2(int fd, const struct iovec *to, int n, off_t offset, int flags);
+ssize_t __wrap_preadv2(int fd, const struct iovec *to, int n, off_t offset, int flags);
 uint64_t __real_uv_hrtime(void);
 uint64_t __wrap_uv_hrtime(void);
 
 unsigned visits, reads, file_reads;
-size_t read_max;
+size_t read_max, in_memory;
 uint64_t hrtime_step;
 
 fiber_fn void __wrap_share_offload(struct share *share, void (*job)(void *arg), void *arg)
@@ -42,6 +46,21 @@ ssize_t __wrap_read(int fd, void *data, size_t n)
 	return __real_read(fd, data, read_max && n > read_max ? read_max : n);
 }
 
+ssize_t __wrap_preadv2(int fd, const struct iovec *to, int n, off_t offset, int flags)
+{
+	struct iovec part = *to;
+
+	if (!(flags & RWF_NOWAIT))
+		return __real_preadv2(fd, to, n, offset, flags);
+	if (in_memory == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	part.iov_len = part.iov_len < in_memory ? part.iov_len : in_memory;
+	in_memory -= part.iov_len;
+	return __real_preadv2(fd, &part, 1, offset, 0);
+}
+
 uint64_t __wrap_uv_hrtime(void)
 {
 	static uint64_t later;
@@ -54,6 +73,7 @@ int mailbox_setup(void **state)
 {
 	hrtime_step = 0;
 	read_max = 0;
+	in_memory = 0;
 	return world_setup(state);
 }
 

@@ -16,6 +16,8 @@ extern unsigned visits;
 extern unsigned reads, file_reads;
 /* No read gives more octets than that; 0: as many as there are. */
 extern size_t read_max;
+/* Octets that can be read without a wait, until a visit to the pool has to bring more. */
+extern size_t in_memory;
 /* So much later each look at uv_hrtime is than it was before; nanoseconds. */
 extern uint64_t hrtime_step;
 
