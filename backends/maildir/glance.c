@@ -3,44 +3,49 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "backends/maildir/quota.h"
 
-#define DEVICES_MAX 64
+#define MOUNTS_MAX 64
 
-/* File systems of this machine. */
+/* Those of file systems of this machine. */
 static struct {
-	uint64_t of[DEVICES_MAX];
+	struct maildir_mount of[MOUNTS_MAX];
 	size_t n;
 	bool useless; /* the kernel, or who confines us, knows no openat2 */
 } trusted;
 
-static bool is_trusted(uint64_t device)
+struct maildir_mount maildir_mount_of(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 ||
+		!(st.stx_mask & STATX_MNT_ID))
+		return (struct maildir_mount){ 0 };
+	return (struct maildir_mount){ .id = st.stx_mnt_id,
+		.device = makedev(st.stx_dev_major, st.stx_dev_minor) };
+}
+
+/* Not a server's, which might have the loop wait. */
+static bool is_trusted(struct maildir_mount mount)
 {
 	for (size_t i = 0; i < trusted.n; i++)
-		if (trusted.of[i] == device)
+		if (trusted.of[i].id == mount.id && trusted.of[i].device == mount.device)
 			return true;
 	return false;
 }
 
-static bool all_trusted(const struct maildir_state *state)
+void maildir_glance_trust(struct maildir_mount mount)
 {
-	for (int sub = 0; sub < MAILDIR_SUBS; sub++)
-		if (!is_trusted(state->subs[sub].device))
-			return false;
-	return true;
+	if (mount.id != 0 && !is_trusted(mount) && trusted.n < MOUNTS_MAX)
+		trusted.of[trusted.n++] = mount;
 }
 
-void maildir_glance_trust(const struct maildir_state *state)
-{
-	uint64_t device = state->subs[MAILDIR_CUR].device;
-
-	if (!is_trusted(device) && trusted.n < DEVICES_MAX)
-		trusted.of[trusted.n++] = device;
-}
-
-/* Without following links, and only from memory: EAGAIN when it is not there. */
+/* Without following links, and only from memory: EAGAIN when it is not there. Below the Maildir not
+ * into what else is mounted there. */
 static int open_cached(int dir, const char *path, int flags)
 {
 	struct open_how how = {
@@ -50,7 +55,7 @@ static int open_cached(int dir, const char *path, int flags)
 	long fd;
 
 	if (dir != AT_FDCWD)
-		how.resolve |= RESOLVE_NO_SYMLINKS;
+		how.resolve |= RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 	fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
 	if (fd < 0 && (errno == ENOSYS || errno == EINVAL || errno == EPERM))
 		trusted.useless = true;
@@ -75,8 +80,7 @@ static bool glance_at_subs(struct maildir *m, int root_fd)
 		if (!open_sub(m, root_fd, maildir_sub_names[sub], &dirs.fd[sub]))
 			return false;
 	return open_sub(m, root_fd, "tmp", &tmp) &&
-	       maildir_state_read(&dirs, MAILDIR_STATE_CACHED, &m->state) == 0 &&
-	       all_trusted(&m->state);
+	       maildir_state_read(&dirs, MAILDIR_STATE_CACHED, &m->state) == 0;
 }
 
 static bool glance_at_quota(struct maildir *m, int root_fd)
@@ -94,6 +98,9 @@ bool maildir_glance(struct maildir *m)
 
 	if (trusted.n == 0 || trusted.useless)
 		return false;
+	/* O_PATH asks no file system. To open for reading would, hence first the look at which one
+	 * it is. */
 	root_fd = open_cached(AT_FDCWD, m->root, O_PATH | O_DIRECTORY);
-	return root_fd >= 0 && glance_at_subs(m, root_fd) && glance_at_quota(m, root_fd);
+	return root_fd >= 0 && is_trusted(maildir_mount_of(root_fd)) &&
+	       glance_at_subs(m, root_fd) && glance_at_quota(m, root_fd);
 }

@@ -13,12 +13,19 @@
 
 #include "backends/maildir/maildir.h"
 
-/* Takes note of what a thread has found: the state's file system is this machine's. Loop's thread.
- */
-void maildir_glance_trust(const struct maildir_state *state);
+/* What of an open directory tells where it is mounted; id 0: the kernel does not say. Asks no file
+ * server. */
+struct maildir_mount {
+	uint64_t id, device;
+};
+struct maildir_mount maildir_mount_of(int fd);
+
+/* Takes note of what a thread has found: that mount is of a file system of this machine. Loop's
+ * thread. */
+void maildir_glance_trust(struct maildir_mount mount);
 
 /* Fills in m->state and m->quota, as a thread would now. false: it takes a thread. Loop's thread;
- * does not block. */
+ * does not block, but that a program which judges each open (fanotify) may make it wait. */
 bool maildir_glance(struct maildir *m);
 
 #endif

@@ -57,7 +57,7 @@ static struct err name_folders(struct maildir *m)
 
 struct opening {
 	struct maildir *maildir;
-	bool local; /* on this machine */
+	struct maildir_mount local; /* id 0: not on this machine */
 	struct err e;
 };
 
@@ -73,9 +73,8 @@ static struct err open_sub(const struct maildir *m, int folder_fd, const char *s
 				 sub);
 }
 
-static struct err look_at_subs(struct opening *opening, int folder_fd)
+static struct err look_at_subs(struct maildir *m, int folder_fd)
 {
-	struct maildir *m = opening->maildir;
 	cleanup(maildir_dirs_close) struct maildir_dirs dirs = { .fd = { -1, -1 } };
 	cleanup(fd_cleanup) int tmp = -1;
 	struct err e = open_sub(m, folder_fd, "cur", &dirs.fd[MAILDIR_CUR]);
@@ -87,25 +86,23 @@ static struct err look_at_subs(struct opening *opening, int folder_fd)
 		e = open_sub(m, folder_fd, "tmp", &tmp);
 	if (failed(e))
 		return e;
-	opening->local = maildir_is_local(&dirs);
 	rc = maildir_state_read(&dirs, MAILDIR_STATE_TRUE, &m->state);
 	return rc == 0 ? ok() : err_errno(maildir_scope(rc), rc, "%s", m->root);
 }
 
 /* Whether the first folder's directories are there and can be read, and how they are. */
-static struct err look_at_folder(struct opening *opening, int root_fd)
+static struct err look_at_folder(struct maildir *m, int root_fd)
 {
-	const struct maildir *m = opening->maildir;
 	const char *folder = m->folders[0].path;
 	cleanup(fd_cleanup) int folder_fd = -1;
 	int rc;
 
 	if (strcmp(folder, MAILDIR_INBOX) == 0)
-		return look_at_subs(opening, root_fd);
+		return look_at_subs(m, root_fd);
 	rc = maildir_open_folder(root_fd, folder, &folder_fd);
 	if (rc != 0)
 		return err_errno(maildir_scope(rc), rc, "%s/%s", m->root, folder);
-	return look_at_subs(opening, folder_fd);
+	return look_at_subs(m, folder_fd);
 }
 
 /* Tenants are told apart by their addresses: a process has one configuration. */
@@ -141,9 +138,12 @@ static void open_job(void *arg)
 	if (rc != 0)
 		opening->e = err_errno(maildir_scope(rc), rc, "%s", m->root);
 	else
-		opening->e = look_at_folder(opening, root_fd);
-	if (!failed(opening->e))
-		m->quota = maildir_quota_read(root_fd);
+		opening->e = look_at_folder(m, root_fd);
+	if (failed(opening->e))
+		return;
+	m->quota = maildir_quota_read(root_fd);
+	if (maildir_is_local(root_fd))
+		opening->local = maildir_mount_of(root_fd);
 }
 
 static fiber_fn struct err look(struct maildir *m)
@@ -154,8 +154,7 @@ static fiber_fn struct err look(struct maildir *m)
 		return ok();
 	m->quota = (struct backend_quota){ 0 };
 	share_offload(m->share, open_job, &opening);
-	if (opening.local)
-		maildir_glance_trust(&m->state);
+	maildir_glance_trust(opening.local);
 	return opening.e;
 }
 

@@ -102,11 +102,11 @@ bool maildir_state_is_past(const struct maildir_state *state, const struct times
 }
 
 /* A file system that is not known may be anything's. */
-bool maildir_is_local(const struct maildir_dirs *dirs)
+bool maildir_is_local(int fd)
 {
 	struct statfs fs;
 
-	if (fstatfs(dirs->fd[MAILDIR_CUR], &fs) < 0)
+	if (fstatfs(fd, &fs) < 0)
 		return false;
 	switch ((uint32_t)fs.f_type) {
 	case EXT4_SUPER_MAGIC:
@@ -128,7 +128,8 @@ bool maildir_is_local(const struct maildir_dirs *dirs)
 bool maildir_state_lasts(const struct maildir_state *state, const struct timespec *now,
 	const struct maildir_dirs *dirs)
 {
-	return all_past(state, now, SKEW_NS) || (all_past(state, now, 0) && maildir_is_local(dirs));
+	return all_past(state, now, SKEW_NS) ||
+	       (all_past(state, now, 0) && maildir_is_local(dirs->fd[MAILDIR_CUR]));
 }
 
 void maildir_state_text(const struct maildir_state *state, char out[static MAILDIR_MARK_SIZE])

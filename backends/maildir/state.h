@@ -42,8 +42,8 @@ bool maildir_state_equal(const struct maildir_state *a, const struct maildir_sta
 /* Whether a change after `now` (CLOCK_REALTIME, when the state was read) makes another state. */
 bool maildir_state_is_past(const struct maildir_state *state, const struct timespec *now);
 
-/* Whether the directories lie on this machine, in a file system that is known. */
-bool maildir_is_local(const struct maildir_dirs *dirs);
+/* Whether a directory lies on this machine, in a file system that is known. Blocks. */
+bool maildir_is_local(int fd);
 
 /* As maildir_state_is_past, but for being relied on by later sessions: where the times are those of
  * a server's clock, it may go wrong by a minute. */

@@ -55,8 +55,9 @@ struct job {
 	enum sqlite_progress progress;
 	struct revision_board *board;
 	struct board_place place;
-	bool announced; /* to the board, */
-	uint64_t begun; /* which said this */
+	bool announced;  /* to the board, */
+	uint64_t begun;  /* which said this; */
+	uint64_t ticket; /* and this at the end */
 	struct err e;
 };
 
@@ -176,13 +177,24 @@ fiber_fn static struct err sqlite_registry_load(struct registry *base,
 	return run_reader(&registry->loaders, &job);
 }
 
+static void end_change(struct job *job)
+{
+	if (job->announced)
+		job->ticket = revision_board_end(job->board, job->place, job->begun);
+	job->announced = false;
+}
+
 static void job_change(struct job *job)
 {
-	/* Here, since to write to a page of a file may have to wait for the disk. */
+	if (failed(job->e = revision_board_check(job->board)))
+		return;
+	/* Here and not in the loop, since to write to a page of a file may have to wait. */
 	if (!job->announced)
 		job->begun = revision_board_begin(job->board, job->place);
 	job->announced = true;
 	job->e = sqlite_change(job->connection, &job->change, &job->progress);
+	if (job->progress == SQLITE_WRITE_IS_OVER)
+		end_change(job);
 }
 
 fiber_fn static struct err sqlite_registry_change(struct registry *base,
@@ -197,14 +209,11 @@ fiber_fn static struct err sqlite_registry_change(struct registry *base,
 		.place = revision_board_place(registry->board, maildrop),
 	};
 	struct err e = run_writer(registry, &job);
-	uint64_t ticket;
 
-	if (job.announced) {
-		ticket = revision_board_end(job.board, job.place, job.begun);
-		revision_board_keep(job.board, job.place, ticket, job.change.revision);
-	}
+	end_change(&job); /* where others held the lock for too long */
 	if (failed(e))
 		return e;
+	revision_board_keep(job.board, job.place, job.ticket, job.change.revision);
 	*ret_revision = job.change.revision;
 	return ok();
 }
@@ -227,10 +236,11 @@ fiber_fn static struct err sqlite_registry_next(struct registry *base, const cha
 
 static void job_expire(struct job *job)
 {
-	if (!job->announced)
-		revision_board_begin_all(job->board);
-	job->announced = true;
+	if (failed(job->e = revision_board_check(job->board)))
+		return;
+	revision_board_begin_all(job->board);
 	job->e = sqlite_expire(job->connection, &job->expire, &job->progress);
+	revision_board_end_all(job->board);
 }
 
 fiber_fn static struct err sqlite_registry_expire(
@@ -242,11 +252,9 @@ fiber_fn static struct err sqlite_registry_expire(
 		.expire = { .seen_before = seen_before, .max = max },
 		.board = registry->board,
 	};
-	struct err e = run_writer(registry, &job);
+	struct err e;
 
-	if (job.announced)
-		revision_board_end_all(job.board);
-	if (failed(e))
+	if (failed(e = run_writer(registry, &job)))
 		return e;
 	*ret_n = job.expire.n;
 	return ok();
@@ -330,7 +338,8 @@ struct err registry_sqlite_open(const char *path, int busy_timeout, struct regis
 	/* First the one that makes the schema. */
 	e = open_some(&registry->writer, 1, registry->path, busy_timeout, true);
 	if (!failed(e))
-		e = revision_board_open(registry->path, &registry->board);
+		e = revision_board_open(
+			sqlite3_db_filename(registry->writer.all[0].db, "main"), &registry->board);
 	if (!failed(e))
 		e = open_some(&registry->loaders, LOADERS, registry->path, busy_timeout, false);
 	if (!failed(e))

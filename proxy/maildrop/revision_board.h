@@ -7,6 +7,9 @@
  * from a moment when all changes of its cell were done knows it for as long as none was begun
  * since. What is known so is kept in a table of this process.
  *
+ * Where a page that is written may need new room on the disk (btrfs and the like), the file is
+ * there but nothing is ever known.
+ *
  * A process that dies between begin and end leaves a cell that nobody trusts: its maildrops are
  * read from the database each time. It heals when the first of the next users opens the board.
  *
@@ -23,8 +26,9 @@
 
 struct revision_board;
 
-/* Opens or makes "DATABASE-board", which belongs to whom the database belongs to. Blocks. ERR_PERM
- * when it cannot be used, ERR_TEMP when the disk is full: then nobody may write. */
+/* Opens or makes "DATABASE-board"; database: the file's own name, whatever links lead there. It
+ * belongs to whom the database belongs to. Blocks. ERR_PERM when it cannot be used, ERR_TEMP when
+ * the disk is full: then nobody may write. */
 struct err revision_board_open(const char *database, struct revision_board **ret);
 void revision_board_close(struct revision_board *board); /* NULL-safe */
 
@@ -46,6 +50,10 @@ uint64_t revision_board_ticket(const struct revision_board *board, struct board_
  * that is unknown, is not kept. */
 void revision_board_keep(
 	struct revision_board *board, struct board_place place, uint64_t ticket, uint64_t revision);
+
+/* Before a change is announced: ERR_PERM when the file was removed or replaced, so that others
+ * might not see it. Blocks. */
+struct err revision_board_check(const struct revision_board *board);
 
 /* Around a change: before its commit, and after it, whatever became of it. In any thread. What the
  * end returns is the ticket of the revision that the change has made. */

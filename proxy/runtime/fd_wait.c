@@ -78,8 +78,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	struct fd_wait *wait = (struct fd_wait *)poll;
 
 	(void)events;
-	if (status < 0)
+	if (status < 0) {
+		/* Where a child has the descriptor, too, epoll would go on to tell of it. */
+		(void)uv_poll_stop(poll);
 		wait->polled = 0;
+	}
 	if (wait->waiter) {
 		fiber_wake(wait->waiter);
 	} else if (wait->polled != 0) {

@@ -1,5 +1,6 @@
 """Certificates: to clients, chosen by name and reloaded; of servers, verified."""
 
+import os
 import shutil
 import ssl
 
@@ -49,6 +50,39 @@ def test_a_wildcard_certificate(local, certificate, ca, tls):
     served = local(certificates=[certificate.as_config(), wildcard.as_config()])
     with served.connect("pop3s", tls=tls, server_name="any.many.example") as client:
         assert names(client) == {"*.many.example"}
+
+
+POLICY = """
+openssl_conf = here
+[here]
+ssl_conf = modules
+[modules]
+system_default = default
+[default]
+Ciphersuites = TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256
+"""
+
+
+def test_the_fastest_cipher_that_the_system_allows(local, directory, tls):
+    with local().connect("pop3s", tls=tls) as client:
+        assert client.socket.cipher()[0] == "TLS_AES_128_GCM_SHA256"
+    policy = directory / "openssl.cnf"
+    policy.write_text(POLICY)
+    served = local(options={"env": {**os.environ, "OPENSSL_CONF": str(policy)}})
+    with served.connect("pop3s", tls=tls) as client:
+        assert client.socket.cipher()[0] == "TLS_AES_256_GCM_SHA384"
+
+
+def test_a_client_resumes_its_session_with_any_worker(local, tls):
+    served = local(workers=3)
+    with served.connect("pop3s", tls=tls) as client:
+        client.quit()
+        known = client.socket.session
+    assert known.has_ticket
+    for _ in range(12):
+        with served.connect("pop3s", tls=tls, session=known) as client:
+            assert client.socket.session_reused
+            client.quit()
 
 
 def test_sighup_reloads_certificates_and_running_sessions_go_on(local, ca, tls, directory):

@@ -20,7 +20,7 @@ class Pop3:
 
     def __init__(self, port: int, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None,
                  server_name: str = "localhost", greet: bool = True, before: bytes = b"",
-                 source: str = ""):
+                 source: str = "", session: ssl.SSLSession | None = None):
         self.socket = socket.create_connection(
             (host, port), TIMEOUT, source_address=(source, 0) if source else None)
         self.buffer = b""
@@ -28,7 +28,7 @@ class Pop3:
         if before:
             self.socket.sendall(before)
         if tls:
-            self.start_tls(tls, server_name)
+            self.start_tls(tls, server_name, session)
         self.greeting = self.reply() if greet else ""
 
     def __enter__(self):
@@ -41,9 +41,11 @@ class Pop3:
         """Without QUIT: what a client that vanishes does."""
         self.socket.close()
 
-    def start_tls(self, context: ssl.SSLContext, server_name: str = "localhost") -> None:
+    def start_tls(self, context: ssl.SSLContext, server_name: str = "localhost",
+                  session: ssl.SSLSession | None = None) -> None:
         assert not self.buffer, f"input before the handshake: {self.buffer!r}"
-        self.socket = context.wrap_socket(self.socket, server_hostname=server_name)
+        self.socket = context.wrap_socket(
+            self.socket, server_hostname=server_name, session=session)
 
     # Octets
 

@@ -186,13 +186,59 @@ static void one_that_died_is_forgotten_by_the_next_to_come(void **state)
 	two_close(&t);
 }
 
+static void board_path(char path[static 300])
+{
+	(void)snprintf(path, 300, "%s-board", place.address);
+}
+
+/* Others would come to have another one. */
+static void a_board_that_was_removed_is_no_good(void **state)
+{
+	struct registry_change change = { .revision = keep(maildir_entry("a", "1")), .flags = 1 };
+	uint64_t known = 0, revision = 0;
+	struct registry *another;
+	char path[300];
+
+	(void)state;
+	assert_true(recalls(registry, &user, &known));
+	board_path(path);
+	assert_int_equal(unlink(path), 0);
+	assert_false(recalls(registry, &user, &known));
+	assert_int_equal(revision_of(registry, &user), change.revision);
+	assert_error(change_record(registry, &user, &change, &revision), ERR_PERM, "-board was");
+	another = open_another();
+	assert_ok(change_record(another, &user, &change, &revision));
+	assert_false(recalls(registry, &user, &known));
+	assert_int_equal(revision_of(registry, &user), revision);
+	registry_close(another);
+}
+
+/* However the database is named, it has one board. */
+static void a_link_to_the_database(void **state)
+{
+	struct place linked = place;
+	struct registry_change change = { .revision = keep(maildir_entry("a", "1")), .flags = 1 };
+	struct registry *another;
+	uint64_t known = 0, revision = 0;
+
+	(void)state;
+	(void)snprintf(linked.address, sizeof(linked.address), "%s/linked.db", place.folder);
+	assert_int_equal(symlink(place.address, linked.address), 0);
+	assert_ok(store->open(&linked, 20, &another));
+	assert_true(recalls(registry, &user, &known));
+	assert_ok(change_record(another, &user, &change, &revision));
+	assert_false(recalls(registry, &user, &known));
+	registry_close(another);
+	assert_int_equal(unlink(linked.address), 0);
+}
+
 static void a_board_that_cannot_be_used_keeps_the_registry_closed(void **state)
 {
 	char path[300];
 	struct stat st;
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s-board", place.address);
+	board_path(path);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	registry_close(registry);
@@ -220,6 +266,8 @@ int main(void)
 		store_test(a_ticket_from_before_a_change_is_worth_nothing),
 		store_test(of_two_changes_at_once_neither_is_sure),
 		store_test(one_that_died_is_forgotten_by_the_next_to_come),
+		store_test(a_board_that_was_removed_is_no_good),
+		store_test(a_link_to_the_database),
 		store_test(a_board_that_cannot_be_used_keeps_the_registry_closed),
 	};
 
