@@ -27,8 +27,7 @@
 
 static struct options {
 	const char *host, *user, *password, *work, *tls;
-	unsigned long port, connections, sessions, users, messages, hold_seconds, ramp, seconds,
-		pause_ms;
+	unsigned long port, connections, sessions, users, hold_seconds, ramp, seconds, pause_ms;
 	long pid, behind;
 	bool json;
 } opt = { .host = "127.0.0.1",
@@ -130,8 +129,6 @@ fiber_fn static bool each_message(struct client *c, const char *format)
 
 	if (!ask(c, "STAT\r\n") || sscanf(c->line.text, "+OK %lu", &messages) != 1)
 		return false;
-	if (opt.messages && messages > opt.messages)
-		messages = opt.messages;
 	for (unsigned long n = 1; n <= messages; n++) {
 		char text[64];
 
@@ -267,10 +264,10 @@ static const struct option long_options[] = { { "host", required_argument, NULL,
 	{ "password", required_argument, NULL, 'w' }, { "work", required_argument, NULL, 'k' },
 	{ "tls", required_argument, NULL, 't' }, { "connections", required_argument, NULL, 'c' },
 	{ "sessions", required_argument, NULL, 's' }, { "users", required_argument, NULL, 'n' },
-	{ "messages", required_argument, NULL, 'm' }, { "hold", required_argument, NULL, 'o' },
-	{ "pid", required_argument, NULL, 'i' }, { "behind", required_argument, NULL, 'b' },
-	{ "ramp", required_argument, NULL, 'r' }, { "seconds", required_argument, NULL, 'd' },
-	{ "pause", required_argument, NULL, 'e' }, { "json", no_argument, NULL, 'j' }, { 0 } };
+	{ "hold", required_argument, NULL, 'o' }, { "pid", required_argument, NULL, 'i' },
+	{ "behind", required_argument, NULL, 'b' }, { "ramp", required_argument, NULL, 'r' },
+	{ "seconds", required_argument, NULL, 'd' }, { "pause", required_argument, NULL, 'e' },
+	{ "json", no_argument, NULL, 'j' }, { 0 } };
 
 static bool parse_options(int argc, char **argv)
 {
@@ -304,9 +301,6 @@ static bool parse_options(int argc, char **argv)
 			break;
 		case 'n':
 			opt.users = strtoul(optarg, NULL, 10);
-			break;
-		case 'm':
-			opt.messages = strtoul(optarg, NULL, 10);
 			break;
 		case 'o':
 			opt.hold_seconds = strtoul(optarg, NULL, 10);

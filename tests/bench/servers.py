@@ -18,7 +18,7 @@ from support.gateway import Gateway, free_port  # noqa: E402
 BUILD = Path(os.environ["POPGATE_BINARY"]).parent
 PASSWORD = "bench-password"
 FIRST_ARRIVAL = 1700000000
-MANY = 200_000
+MANY = 5000  # from here on messages are links to a few files
 
 POP3 = """
 protocols = imap pop3

@@ -254,3 +254,19 @@ def test_without_uidplus_move_to_the_trash_where_the_server_has_it(scripted):
     (moved,) = server.commands("UID MOVE")
     assert moved.split(" ")[0] == "2" and "Trash" in moved
     assert server.commands("EXPUNGE") == []
+
+
+def test_what_one_worker_hid_no_other_shows(local):
+    """Each worker remembers what it read of the registry; it must not trust that for too long."""
+    served = local([corpus.message(f"number {n}") for n in range(12)], workers=3,
+                   tenant={"maildrop": {"on_delete": "hide"}})
+    with served.session() as client:
+        left = list(client.ids().values())
+    while left:
+        sessions = [served.session() for _ in range(6)]
+        assert all(list(client.ids().values()) == left for client in sessions)
+        for client in sessions[1:]:
+            client.quit()
+        sessions[0].ok("DELE 1")
+        sessions[0].quit()
+        left = left[1:]
