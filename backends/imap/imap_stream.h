@@ -41,9 +41,9 @@ struct imap_stream {
 	enum imap_bodies bodies_wanted; /* which literals may be message bodies */
 	unsigned bodies;                /* when one or a run: such literals in this answer */
 	uint64_t body_octets;           /* of the one that comes now; 0: it is no literal */
-	uint32_t body_uid;           /* whose it seems to be, before libetpan knows; 0: unknown */
-	struct imap_quota *quota;    /* where QUOTA answers are told; NULL: nobody asked */
-	struct imap_news news;       /* of the selected mailbox */
+	uint32_t body_uid;        /* whose it seems to be, before libetpan knows; 0: unknown */
+	struct imap_quota *quota; /* where QUOTA answers are told; NULL: nobody asked */
+	struct imap_news news;    /* of the selected mailbox */
 	struct imap_capabilities capabilities;
 	char status[IMAP_WORDS_MAX]; /* the last tagged line, cut; "" before it came */
 	char bye[IMAP_WORDS_MAX];    /* a BYE line, cut; "" when none came */

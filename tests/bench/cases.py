@@ -169,8 +169,8 @@ def hold(connections: int):
             # What the first sessions leave behind for all later ones is no cost of each. A gateway
             # gives memory back when nothing was said for some seconds.
             silence = 8 if server.name.startswith("popgate") else 1
-            load(server, "hold", "poll", 8, True, connections=64, hold=1)
             few = FEW if server.name.startswith("popgate") else 1  # some on each worker
+            load(server, "hold", "poll", 8, True, connections=few, hold=1)
             idle = load(server, "hold", "poll", 8, True, connections=few, hold=silence)
             held = load(server, "hold", "poll", 8, True, connections=connections, ramp=64,
                         hold=silence + 1)
