@@ -28,7 +28,7 @@ def load(server: Server, work: str, users: str, count: int = 1, tls: bool = Fals
                "--port", server.tls_port if tls else server.port, "--pid", server.process.pid,
                "--sessions", sessions, "--connections", connections]
     for name, value in options.items():
-        command += [f"--{name}", value]
+        command += [f"--{name}"] if value is True else [f"--{name}", value]
     if server.behind:
         command += ["--behind", server.behind]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
@@ -162,13 +162,16 @@ def far(work: str, user: str, messages: int = 0, warm: bool = True, **imap):
 FEW = 16
 
 
-def hold(connections: int):
+def hold(many: int, fewer: int):
+    """Clients that have logged in and say nothing. Fewer where each has a process."""
+
     def measure(world: World) -> list:
         rows = []
         for server in world.all():
             # What the first sessions leave behind for all later ones is no cost of each. A gateway
             # gives memory back when nothing was said for some seconds.
             silence = 8 if server.name.startswith("popgate") else 1
+            connections = fewer if "ovecot" in server.name else many
             few = FEW if server.name.startswith("popgate") else 1  # some on each worker
             load(server, "hold", "poll", 8, True, connections=few, hold=1)
             idle = load(server, "hold", "poll", 8, True, connections=few, hold=silence)
@@ -287,12 +290,14 @@ def mail_of(names: set[str]) -> Mail:
 
 # Memory is measured while nothing else has left its traces in it.
 CASES = [
-    Case("hold", "TLS sessions held after login: memory of each", 40, hold(200), unit="KiB",
+    Case("hold", "TLS sessions held after login: memory of each", 40, hold(200, 50), unit="KiB",
          figure="each_kib"),
     Case("login", "login, QUIT", 0.12, simple("login"), aim_imap=None, peer=3.6),
     Case("poll", "login, STAT, UIDL of 1,000 messages, QUIT", 0.25, simple("poll"), aim_imap=0.4,
          peer=5.4),
     Case("poll-tls", "the same over TLS", 0.85, simple("poll", tls=True), peer=7.05),
+    Case("poll-tls-resumed", "the same by clients that resume their TLS session", None,
+         simple("poll", tls=True, resume=True)),
     Case("poll-100k", "the same of 100,000 messages, unchanged", 20, huge, peer=1870),
     Case("growth", "login, QUIT as the mailbox grows", None, growth),
     Case("retr", "RETR of 1,000 messages of 2 KB", None, simple("retr", sessions=8)),

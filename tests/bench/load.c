@@ -6,8 +6,8 @@
  * hold: logs in, stays for --hold seconds once all do; --ramp N: only N logins at a time.
  * stall: the same, in the middle of a RETR of which it takes a little.
  * --seconds N: no session begins later; --pause MS: after each session, so that the load does not
- * fill the machine. --behind PID: another tree whose CPU is shown apart (the
- * IMAP server behind a gateway).
+ * fill the machine; --resume: TLS sessions are resumed; --behind PID: another tree whose CPU is
+ * shown apart (the IMAP server behind a gateway).
  * Prints sessions per second, percentiles of a session's time, and the CPU that the server's
  * process tree (--pid) spent per session. Built on popgate's own runtime: each connection is a
  * fiber.
@@ -29,7 +29,7 @@ static struct options {
 	const char *host, *user, *password, *work, *tls;
 	unsigned long port, connections, sessions, users, hold_seconds, ramp, seconds, pause_ms;
 	long pid, behind;
-	bool json;
+	bool json, resume;
 } opt = { .host = "127.0.0.1",
 	.user = "user",
 	.password = "password",
@@ -105,15 +105,16 @@ fiber_fn static bool begin(struct client *c, unsigned long number)
 {
 	char user[256];
 	bool implicit = strcmp(opt.tls, "implicit") == 0, stls = strcmp(opt.tls, "stls") == 0;
+	const char *name = opt.resume ? "localhost" : NULL; /* sessions are kept by name */
 
 	if (failed(stream_connect(opt.host, (uint16_t)opt.port, &c->stream)))
 		return false;
-	if (implicit && failed(stream_tls_connect(c->stream, run.tls, NULL)))
+	if (implicit && failed(stream_tls_connect(c->stream, run.tls, name)))
 		return false;
 	c->in = line_reader_new(c->stream);
 	if (!hear(c))
 		return false;
-	if (stls && (!ask(c, "STLS\r\n") || failed(stream_tls_connect(c->stream, run.tls, NULL))))
+	if (stls && (!ask(c, "STLS\r\n") || failed(stream_tls_connect(c->stream, run.tls, name))))
 		return false;
 		/* --user may hold one %lu: the number of the user, 1 to --users. */
 #pragma GCC diagnostic push
@@ -267,7 +268,7 @@ static const struct option long_options[] = { { "host", required_argument, NULL,
 	{ "hold", required_argument, NULL, 'o' }, { "pid", required_argument, NULL, 'i' },
 	{ "behind", required_argument, NULL, 'b' }, { "ramp", required_argument, NULL, 'r' },
 	{ "seconds", required_argument, NULL, 'd' }, { "pause", required_argument, NULL, 'e' },
-	{ "json", no_argument, NULL, 'j' }, { 0 } };
+	{ "json", no_argument, NULL, 'j' }, { "resume", no_argument, NULL, 'v' }, { 0 } };
 
 static bool parse_options(int argc, char **argv)
 {
@@ -322,6 +323,9 @@ static bool parse_options(int argc, char **argv)
 			break;
 		case 'j':
 			opt.json = true;
+			break;
+		case 'v':
+			opt.resume = true;
 			break;
 		default:
 			return false;
