@@ -186,7 +186,9 @@ static void end_change(struct job *job)
 
 static void job_change(struct job *job)
 {
-	if (failed(job->e = revision_board_check(job->board)))
+	/* Not in the middle of a transaction, which would stay open. */
+	if (job->progress == SQLITE_WRITE_BEGINS &&
+		failed(job->e = revision_board_check(job->board)))
 		return;
 	/* Here and not in the loop, since to write to a page of a file may have to wait. */
 	if (!job->announced)

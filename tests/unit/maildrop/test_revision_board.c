@@ -213,6 +213,74 @@ static void a_board_that_was_removed_is_no_good(void **state)
 	registry_close(another);
 }
 
+/* More than one call writes, so that the board can go in between. */
+#define MANY 60000
+
+struct large {
+	struct registry_change change;
+	uint64_t revision;
+	struct err e;
+	bool over;
+};
+
+static void write_many(void *arg)
+{
+	struct large *large = arg;
+
+	large->e = registry_change(registry, &user, &large->change, &large->revision);
+	large->over = true;
+}
+
+/* Whether a change is under way: one was begun that is not done. */
+static bool has_begun(int board)
+{
+	static uint32_t counters[2 * 65536];
+	size_t n = sizeof(counters) / sizeof(*counters);
+
+	assert_int_equal(pread(board, counters, sizeof(counters), 0), sizeof(counters));
+	for (size_t i = 0; i < n; i += 2)
+		if (counters[i] != counters[i + 1])
+			return true;
+	return false;
+}
+
+static void remove_board(void *arg)
+{
+	struct large *large = arg;
+	char path[300];
+	int board;
+
+	board_path(path);
+	board = open(path, O_RDONLY);
+	while (!has_begun(board) && !large->over)
+		(void)fiber_yield();
+	(void)unlink(path);
+	(void)close(board);
+}
+
+/* What has begun is carried to its end: it must not leave the database locked. */
+static void a_board_that_is_removed_during_a_change(void **state)
+{
+	struct registry_entry *entries = mem_zalloc(MANY, sizeof(*entries));
+	struct large large = { .change = { .keep = entries, .n_keep = MANY, .next = 1 } };
+	struct registry *another;
+	uint64_t revision;
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++)
+		entries[i] = imap_entry(1, i + 1);
+	(void)fiber_spawn("writer", write_many, &large);
+	(void)fiber_spawn("remover", remove_board, &large);
+	runtime_run();
+	assert_ok(large.e);
+	another = open_another();
+	assert_ok(change_record(another, &user,
+		&(struct registry_change){ .revision = large.revision, .flags = 1 }, &revision));
+	assert_int_not_equal(revision, 0);
+	registry_close(another);
+	free(entries);
+}
+
 /* However the database is named, it has one board. */
 static void a_link_to_the_database(void **state)
 {
@@ -267,6 +335,7 @@ int main(void)
 		store_test(of_two_changes_at_once_neither_is_sure),
 		store_test(one_that_died_is_forgotten_by_the_next_to_come),
 		store_test(a_board_that_was_removed_is_no_good),
+		store_test(a_board_that_is_removed_during_a_change),
 		store_test(a_link_to_the_database),
 		store_test(a_board_that_cannot_be_used_keeps_the_registry_closed),
 	};
