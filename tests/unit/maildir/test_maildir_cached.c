@@ -22,7 +22,9 @@ static void parts_in_memory(void **state)
 	for (size_t octets = 1; octets < LARGE; octets += 7919) {
 		in_memory = octets;
 		assert_retr(w, 0, ANY_VISITS);
-		assert_int_equal(in_memory, octets > 4 * MAILDIR_BLOCK_ALL + 17 ? in_memory : 0);
+		/* The first block comes by the visit that opens the file. */
+		if (octets <= LARGE - MAILDIR_BLOCK_ALL)
+			assert_int_equal(in_memory, 0);
 	}
 	in_memory = 2 * MAILDIR_BLOCK_ALL;
 	assert_retr(w, 0, 4);
