@@ -77,12 +77,10 @@ fiber_fn static ssize_t low_write(mailstream_low *low, const void *data, size_t 
 	return -1;
 }
 
+/* The stream is the link's, and outlives what libetpan has over it. */
 static int low_close(mailstream_low *low)
 {
-	struct etpan_link *link = low->data;
-
-	stream_close(steal(link->stream));
-	etpan_link_fail(link, err_make(ERR_TEMP, "the connection is closed"));
+	(void)low;
 	return 0;
 }
 
@@ -135,7 +133,8 @@ fiber_fn struct err etpan_link_starttls(struct etpan_link *link, mailstream *ove
 {
 	struct err e;
 
-	over->read_buffer_len = 0;
+	if (over)
+		over->read_buffer_len = 0;
 	e = stream_tls_connect(link->stream, context, server_name);
 	if (e.scope == ERR_PEER)
 		e.scope = ERR_TEMP;

@@ -38,7 +38,7 @@ void etpan_link_init(struct etpan_link *link, struct stream *stream, uint64_t ti
 /* Closes the stream. The mailstream over it must be closed before. */
 void etpan_link_done(struct etpan_link *link);
 
-/* A mailstream over it, for mailimap_connect or mailpop3_connect, which then owns it. */
+/* A mailstream over it. To close it does not close the link. */
 mailstream *etpan_link_open(struct etpan_link *link);
 
 /* Marks the connection as dead, unless it is so already. */
@@ -49,8 +49,8 @@ fiber_fn struct err etpan_link_read(struct etpan_link *link, void *data, size_t 
 /* To it, all n octets. */
 fiber_fn struct err etpan_link_write(struct etpan_link *link, const void *data, size_t n);
 
-/* The TLS handshake. What the mailstream holds of what came in clear is dropped (CVE-2011-0411);
- * what the caller has read ahead it must drop before. */
+/* The TLS handshake. What the mailstream, if there is one, holds of what came in clear is dropped
+ * (CVE-2011-0411); what the caller has read ahead it must drop before. */
 fiber_fn struct err etpan_link_starttls(struct etpan_link *link, mailstream *over,
 	struct tls_context *context, const char *server_name);
 

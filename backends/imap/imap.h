@@ -1,9 +1,10 @@
 /*
  * imap - what the files of this backend share: the connection, its commands and their errors.
  *
- * One server connection a session. libetpan parses the answers; commands are written here as text,
- * since its own command functions crash on some answers that a server may give. Only UID commands
- * are used, so that expunges by others mean nothing to us.
+ * One server connection a session. Commands are written here as text, since libetpan's own command
+ * functions crash on some answers that a server may give; it parses what FETCH answers, the one
+ * answer with a grammar worth the name. Only UID commands are used, so that expunges by others mean
+ * nothing to us.
  */
 #ifndef POPGATE_BACKENDS_IMAP_H
 #define POPGATE_BACKENDS_IMAP_H
@@ -18,7 +19,6 @@
 
 /* What a command was for: what a NO without a code that we know means. */
 enum imap_step {
-	IMAP_STEP_GREETING,
 	IMAP_STEP_LOGIN,   /* ERR_AUTH */
 	IMAP_STEP_SELECT,  /* ERR_PERM: no such mailbox, or not for this user */
 	IMAP_STEP_MESSAGE, /* ERR_MESSAGE */
@@ -55,8 +55,7 @@ struct imap {
 	/* The connection, and what is known of it. */
 	const char *server; /* its name, for details and the certificate */
 	struct imap_stream *stream;
-	mailimap *session;
-	mailstream *over;      /* session's */
+	uint32_t tag;          /* of the last command */
 	unsigned capabilities; /* of enum imap_capability */
 	uint64_t logged_in;    /* when; runtime_now */
 	struct imap_consumer *consumer;
@@ -77,10 +76,10 @@ static inline bool imap_alive(const struct imap *imap)
 /* Sends one command (text without tag and line end) and waits for its answer. An error that leaves
  * imap_alive is the server's NO or BAD. */
 fiber_fn struct err imap_command(struct imap *imap, enum imap_step step, const char *text);
-/* The same in parts: the tag; anything, line ends included; the wait for the answer. What was sent
- * is overwritten in libetpan's buffer. */
-fiber_fn struct err imap_begin(struct imap *imap);
-fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n);
+/* The same in parts: the tag; anything, line ends included, which goes with the next wait, and is
+ * overwritten then; the wait for the answer. */
+void imap_begin(struct imap *imap);
+void imap_send(struct imap *imap, const char *data, size_t n);
 fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step);
 /* As imap_finish, where a server may tell a failure by a challenge before its NO: that gets
  * `answer`, a whole line. */
@@ -89,7 +88,12 @@ fiber_fn struct err imap_finish_after(struct imap *imap, enum imap_step step, co
 fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step);
 /* The same; *ret is what the server asks with ("+ text"), valid until the next call of these. */
 fiber_fn struct err imap_challenge(struct imap *imap, enum imap_step step, const char **ret);
-/* A command whose FETCH answers go to consumer. text_max as in imap_stream_expect. */
+/* Two commands in one write. *ret is what came of the first, which is nothing but its own affair
+ * while the connection is alive; returned is what came of the second. */
+fiber_fn struct err imap_command_after(struct imap *imap, const char *first, enum imap_step step,
+	const char *text, struct err *ret);
+/* A command whose FETCH answers go to consumer. text_max: octets its answer may have, bodies not
+ * counted. */
 fiber_fn struct err imap_fetch_into(
 	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max, const char *command);
 /* The greeting, then capabilities when it named none. */
@@ -99,10 +103,19 @@ fiber_fn struct err imap_capabilities(struct imap *imap);
 /* Forgets them: before an answer that may change them. */
 void imap_forget_capabilities(struct imap *imap);
 
+/* imap_parse.c */
+
+/* Has libetpan read the answer to the last command, for imap->consumer: its error as that of
+ * imap_command. */
+fiber_fn struct err imap_parse(struct imap *imap, enum imap_step step);
+
 /* imap_error.c */
 
-/* The error for libetpan's code of a command; ok for MAILIMAP_NO_ERROR. */
-struct err imap_error(struct imap *imap, int code, enum imap_step step);
+/* What the tagged line says of the last command: ok, or the server's NO or BAD. One that is none of
+ * these, or answers another command, ends the connection. */
+struct err imap_verdict(struct imap *imap, enum imap_step step);
+/* Ends the connection, unless it has failed already: the server's BYE, the failure, or else why. */
+struct err imap_lost(struct imap *imap, const char *why);
 /* ok, or the error of every call after the connection died, or when there is none. */
 struct err imap_usable(const struct imap *imap);
 /* Whether the last tagged answer has this response code: "TRYCREATE". */

@@ -40,8 +40,6 @@ static enum answer_kind numbered_kind(const char *line, const char *end)
 {
 	struct word word = next_word(&line, end);
 
-	if (word_is(word, "EXISTS"))
-		return ANSWER_DATA;
 	if (word_is(word, "FETCH") && line < end && *line == '(')
 		return ANSWER_FETCH;
 	return ANSWER_IGNORED;
@@ -54,20 +52,20 @@ static enum answer_kind kind_of(const char *line, const char *end)
 	if (line == end)
 		return ANSWER_IGNORED;
 	if (line[0] == '+')
-		return ANSWER_TEXT;
+		return ANSWER_CONTINUE;
 	if (end - line < 2 || line[0] != '*' || line[1] != ' ')
 		return ANSWER_TAGGED;
 	line += 2;
 	word = next_word(&line, end);
 	if (all_digits(word))
 		return numbered_kind(line, end);
-	if (word_is(word, "OK") || word_is(word, "NO") || word_is(word, "BAD"))
+	if (word_is(word, "OK"))
+		return ANSWER_OK;
+	if (word_is(word, "NO") || word_is(word, "BAD"))
 		return ANSWER_TEXT;
 	if (word_is(word, "BYE"))
 		return ANSWER_BYE;
-	if (word_is(word, "PREAUTH"))
-		return ANSWER_PREAUTH;
-	return word_is(word, "CAPABILITY") ? ANSWER_DATA : ANSWER_IGNORED;
+	return word_is(word, "PREAUTH") ? ANSWER_PREAUTH : ANSWER_IGNORED;
 }
 
 /* "{123}" at the very end of [line, end): where it starts, and its number; NULL when it is none. */
@@ -114,12 +112,12 @@ static struct err malformed(const char *what)
 	return err_make(ERR_TEMP, "malformed answer: %s", what);
 }
 
-/* A line of data without its line end: nesting and quotes, and a literal only at its end. */
-static struct err scan_data(
+/* A line of FETCH without its line end: nesting and quotes, and a literal only at its end. */
+static struct err scan_fetch(
 	struct answer *answer, const char *line, const char *end, struct answer_literal *literal)
 {
 	uint64_t octets;
-	const char *mark = answer->kind == ANSWER_FETCH ? literal_mark(line, end, &octets) : NULL;
+	const char *mark = literal_mark(line, end, &octets);
 	bool quoted = false;
 
 	for (const char *p = line; p < end; p++) {
@@ -140,6 +138,8 @@ static struct err scan_data(
 	}
 	if (quoted)
 		return malformed("a quoted string that does not end");
+	if (!mark && answer->depth > 0)
+		return malformed("a parenthesis that does not close");
 	if (mark)
 		*literal = (struct answer_literal){
 			.present = true, .body = follows_body(line, mark), .octets = octets
@@ -152,7 +152,7 @@ static void scan_ignored(const char *line, const char *end, struct answer_litera
 	literal->present = literal_mark(line, end, &literal->octets) != NULL;
 }
 
-/* libetpan may know only US-ASCII as text. */
+/* libetpan may know only US-ASCII as text, and so may a log. */
 static void replace_controls(char *line, const char *end)
 {
 	for (; line < end; line++)
@@ -174,9 +174,9 @@ struct err answer_line(
 	answer->octets += n;
 	if (answer->kind == ANSWER_IGNORED)
 		scan_ignored(line, end, &literal);
-	else if (answer->kind == ANSWER_DATA || answer->kind == ANSWER_FETCH)
-		e = scan_data(answer, line, end, &literal);
-	else
+	else if (answer->kind == ANSWER_FETCH)
+		e = scan_fetch(answer, line, end, &literal);
+	else if (answer->kind == ANSWER_TAGGED || answer->kind == ANSWER_BYE)
 		replace_controls(line, end);
 	if (failed(e))
 		return e;

@@ -1,10 +1,10 @@
 /*
- * imap_answer - judges a server's answer line by line, before libetpan parses it.
+ * imap_answer - judges a server's answer line by line, before anybody parses it.
  *
  * libetpan recurses on parentheses without a limit and trusts sizes, so only what was seen here to
- * be sound and asked for gets through: status lines, "+", CAPABILITY, EXISTS and FETCH. Quoted
- * strings and literals are read exactly as libetpan reads them; where the two could differ, the
- * line is refused. Pure: no I/O, no fiber.
+ * be sound and asked for gets through to it: FETCH and the tagged line. Quoted strings and literals
+ * are read exactly as libetpan reads them; where the two could differ, the line is refused. Pure:
+ * no I/O, no fiber.
  */
 #ifndef POPGATE_BACKENDS_IMAP_ANSWER_H
 #define POPGATE_BACKENDS_IMAP_ANSWER_H
@@ -23,13 +23,14 @@
 #define IMAP_LITERAL_MAX (UINT32_MAX - 65536)
 
 enum answer_kind {
-	ANSWER_TAGGED,  /* the end of an answer */
-	ANSWER_BYE,     /* "* BYE": the server closes */
-	ANSWER_PREAUTH, /* "* PREAUTH" */
-	ANSWER_TEXT,    /* "+", "* OK", "* NO", "* BAD" */
-	ANSWER_DATA,    /* "* CAPABILITY", "* n EXISTS" */
-	ANSWER_FETCH,   /* "* n FETCH (" */
-	ANSWER_IGNORED, /* anything else that is untagged: libetpan need not see it */
+	ANSWER_TAGGED,   /* the end of an answer */
+	ANSWER_CONTINUE, /* "+": the server asks for more of the command */
+	ANSWER_BYE,      /* "* BYE": the server closes */
+	ANSWER_PREAUTH,  /* "* PREAUTH" */
+	ANSWER_OK,       /* "* OK" */
+	ANSWER_TEXT,     /* "* NO", "* BAD" */
+	ANSWER_FETCH,    /* "* n FETCH (" */
+	ANSWER_IGNORED,  /* anything else that is untagged */
 };
 
 /* A logical line: physical ones joined by literals. Zero-initialise before the first. */
@@ -48,8 +49,8 @@ struct answer_literal {
 };
 
 /* Takes the next physical line, its LF included, and says which literal follows it. ERR_TEMP when
- * the line breaks a limit or the grammar; then nothing more may be taken. Octets of a status line
- * that libetpan may not know as text are replaced in place. */
+ * the line breaks a limit or the grammar; then nothing more may be taken. Octets of a TAGGED or
+ * BYE line that are no printable US-ASCII are replaced in place. */
 struct err answer_line(
 	struct answer *answer, char *line, size_t n, struct answer_literal *ret_literal);
 

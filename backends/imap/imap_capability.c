@@ -1,7 +1,6 @@
 #include "backends/imap/imap_capability.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "backends/imap/imap_text.h"
 
@@ -28,9 +27,12 @@ static const struct {
 
 static unsigned bit_of(const char *word, size_t n)
 {
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i].name) == n && strncasecmp(word, names[i].name, n) == 0)
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct imap_text text = { word, word + n };
+
+		if (imap_text_skip_word(&text, names[i].name) && text.p == text.end)
 			return names[i].bit;
+	}
 	return 0;
 }
 
@@ -46,29 +48,21 @@ static void take_words(struct imap_capabilities *capabilities, const char *p, co
 	}
 }
 
-size_t imap_capability_take(
-	struct imap_capabilities *capabilities, const char *line, size_t n, size_t *ret_at)
+void imap_capability_take(struct imap_capabilities *capabilities, const char *line, size_t n)
 {
 	struct imap_text text = imap_text_of_line(line, n);
-	const char *code, *end;
+	const char *end;
 
 	if (imap_text_skip_word(&text, "* CAPABILITY ")) {
 		take_words(capabilities, text.p, text.end);
-		*ret_at = 0;
-		return n;
+		return;
 	}
 	if (imap_text_skip(&text, '+')) /* no answer yet */
-		return 0;
+		return;
 	(void)imap_text_skip_atom(&text); /* the tag, or "*" */
-	if (!imap_text_skip_word(&text, " OK "))
-		return 0;
-	code = text.p;
-	if (!imap_text_skip_word(&text, "[CAPABILITY "))
-		return 0;
+	if (!imap_text_skip_word(&text, " OK [CAPABILITY "))
+		return;
 	end = memchr(text.p, ']', (size_t)(text.end - text.p));
-	if (!end)
-		return 0;
-	take_words(capabilities, text.p, end);
-	*ret_at = (size_t)(code - line);
-	return end + 2 < text.end && end[1] == ' ' ? (size_t)(end + 2 - code) : 0;
+	if (end)
+		take_words(capabilities, text.p, end);
 }

@@ -1,9 +1,7 @@
 /*
  * imap_capability - what a server can do, by its own word: a CAPABILITY answer, or the response
  * code that comes with a greeting or a login (RFC 3501 sections 7.1 and 7.2.1).
- *
- * Read here, since libetpan makes an object of every word, three times for a session that does
- * little else. Pure.
+ * Pure.
  */
 #ifndef POPGATE_BACKENDS_IMAP_CAPABILITY_H
 #define POPGATE_BACKENDS_IMAP_CAPABILITY_H
@@ -35,10 +33,7 @@ struct imap_capabilities {
 	unsigned bits; /* of enum imap_capability */
 };
 
-/* Takes what a line of n octets tells: "* CAPABILITY …", or the code of an OK. Returns how many
- * octets of the line can go then, and where they begin: the whole answer; the code with the space
- * behind it, where text follows; else 0. */
-size_t imap_capability_take(
-	struct imap_capabilities *capabilities, const char *line, size_t n, size_t *ret_at);
+/* Takes what a line of n octets tells: "* CAPABILITY …", or the code of an OK. */
+void imap_capability_take(struct imap_capabilities *capabilities, const char *line, size_t n);
 
 #endif

@@ -2,72 +2,57 @@
 
 #include "backends/imap/imap.h"
 
-/* A write that fails is kept by the stream. */
-static struct err sent(struct imap *imap, bool good)
+void imap_begin(struct imap *imap)
 {
-	return good ? ok() : imap_error(imap, MAILIMAP_ERROR_STREAM, IMAP_STEP_OTHER);
+	char tag[16];
+	int n = snprintf(tag, sizeof(tag), "%u ", ++imap->tag);
+
+	imap_stream_expect(imap->stream);
+	imap_send(imap, tag, (size_t)n);
 }
 
-fiber_fn struct err imap_begin(struct imap *imap)
+void imap_send(struct imap *imap, const char *data, size_t n)
 {
-	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
-	return sent(imap, mailimap_send_current_tag(imap->session) == MAILIMAP_NO_ERROR);
+	buffer_append(&imap->stream->out, data, n);
 }
 
-fiber_fn struct err imap_send(struct imap *imap, const char *data, size_t n)
+/* Sends what was put together, and waits for the line that somebody waits for. */
+fiber_fn static struct err exchange(struct imap *imap, enum answer_kind *ret)
 {
-	return sent(imap, n == 0 || mailstream_write(imap->over, data, n) == (ssize_t)n);
-}
+	struct err e = imap_stream_flush(imap->stream);
 
-fiber_fn static struct err flush(struct imap *imap)
-{
-	bool good = mailstream_flush(imap->over) == 0;
-
-	explicit_bzero(imap->over->write_buffer, imap->over->buffer_max_size);
-	return sent(imap, good);
-}
-
-/* The rest of an answer whose first line was read. */
-fiber_fn static struct err parse(struct imap *imap, enum imap_step step)
-{
-	struct mailimap_response *response = NULL;
-	int code = mailimap_parse_response(imap->session, &response);
-	int type;
-
-	if (code == MAILIMAP_NO_ERROR) {
-		type = response->rsp_resp_done->rsp_data.rsp_tagged->rsp_cond_state->rsp_type;
-		mailimap_response_free(response);
-		if (type != MAILIMAP_RESP_COND_STATE_OK)
-			code = MAILIMAP_ERROR_CUSTOM_COMMAND;
-	}
-	return imap_error(imap, code, step);
+	if (!failed(e))
+		e = imap_stream_peek(imap->stream, ret);
+	return failed(e) ? imap_lost(imap, "no answer") : ok();
 }
 
 fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step)
 {
-	struct err e = flush(imap);
+	enum answer_kind kind;
+	struct err e = exchange(imap, &kind);
 
+	if (!failed(e) && imap->consumer)
+		return imap_parse(imap, step);
+	while (!failed(e) && kind != ANSWER_TAGGED) {
+		(void)imap_stream_take(imap->stream);
+		e = exchange(imap, &kind);
+	}
 	if (failed(e))
 		return e;
-	if (!mailimap_read_line(imap->session))
-		return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
-	return parse(imap, step);
+	(void)imap_stream_take(imap->stream);
+	return imap_verdict(imap, step);
 }
 
 fiber_fn struct err imap_finish_after(struct imap *imap, enum imap_step step, const char *answer)
 {
 	enum answer_kind kind;
-	struct err e = flush(imap);
+	struct err e = exchange(imap, &kind);
 
 	if (failed(e))
 		return e;
-	if (failed(imap_stream_peek(imap->stream, &kind)))
-		return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
-	if (kind == ANSWER_TEXT && *buffer_data(&imap->stream->in) == '+') {
-		if (!mailimap_read_line(imap->session))
-			return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
-		if (failed(e = imap_send(imap, answer, strlen(answer))))
-			return e;
+	if (kind == ANSWER_CONTINUE) {
+		(void)imap_stream_take(imap->stream);
+		imap_send(imap, answer, strlen(answer));
 	}
 	return imap_finish(imap, step);
 }
@@ -81,53 +66,64 @@ fiber_fn struct err imap_continue(struct imap *imap, enum imap_step step)
 
 fiber_fn struct err imap_challenge(struct imap *imap, enum imap_step step, const char **ret)
 {
-	struct err e = flush(imap);
-	char *line;
+	enum answer_kind kind;
+	struct err e = exchange(imap, &kind);
+	const char *line;
 
 	if (failed(e))
 		return e;
-	do {
-		line = mailimap_read_line(imap->session);
-		if (!line)
-			return imap_error(imap, MAILIMAP_ERROR_STREAM, step);
-	} while (line[0] == '*');
-	if (line[0] == '+') {
-		line[strcspn(line, "\r\n")] = '\0';
+	line = imap_stream_take(imap->stream);
+	if (kind == ANSWER_CONTINUE) {
 		*ret = line + 1 + strspn(line + 1, " ");
 		return ok();
 	}
-	e = parse(imap, step);
-	return failed(e) ? e : imap_error(imap, MAILIMAP_ERROR_PROTOCOL, step);
+	e = imap_verdict(imap, step);
+	return failed(e) ? e : imap_lost(imap, "malformed answer");
+}
+
+/* A whole command, to be sent with the next wait. */
+static void put_command(struct imap *imap, const char *text)
+{
+	imap_begin(imap);
+	imap_send(imap, text, strlen(text));
+	imap_send(imap, "\r\n", 2);
 }
 
 fiber_fn struct err imap_command(struct imap *imap, enum imap_step step, const char *text)
 {
-	struct err e = imap_begin(imap);
+	put_command(imap, text);
+	return imap_finish(imap, step);
+}
 
-	if (!failed(e))
-		e = imap_send(imap, text, strlen(text));
-	if (!failed(e))
-		e = imap_send(imap, "\r\n", 2);
-	return failed(e) ? e : imap_finish(imap, step);
+fiber_fn struct err imap_command_after(struct imap *imap, const char *first, enum imap_step step,
+	const char *text, struct err *ret)
+{
+	put_command(imap, first);
+	put_command(imap, text);
+	imap->tag--;
+	*ret = imap_finish(imap, IMAP_STEP_OTHER);
+	imap->tag++;
+	if (!imap_alive(imap))
+		return *ret;
+	imap_stream_expect(imap->stream);
+	return imap_finish(imap, step);
 }
 
 fiber_fn struct err imap_fetch_into(
 	struct imap *imap, struct imap_consumer *consumer, uint64_t text_max, const char *command)
 {
-	struct err e = imap_begin(imap);
+	struct imap_stream *s = imap->stream;
+	struct err e;
 
-	if (!failed(e))
-		e = imap_send(imap, command, strlen(command));
-	if (!failed(e))
-		e = imap_send(imap, "\r\n", 2);
-	if (failed(e))
-		return e;
-	imap->stream->text_left = text_max;
-	imap->stream->bodies_wanted = consumer->bodies;
+	put_command(imap, command);
+	s->text_left = text_max;
+	s->fetch_wanted = true;
+	s->bodies_wanted = consumer->bodies;
 	imap->consumer = consumer;
 	e = imap_finish(imap, IMAP_STEP_MESSAGE);
 	imap->consumer = NULL;
-	imap->stream->bodies_wanted = IMAP_BODIES_NONE;
+	s->bodies_wanted = IMAP_BODIES_NONE;
+	s->fetch_wanted = false;
 	return e;
 }
 
@@ -152,23 +148,18 @@ fiber_fn struct err imap_capabilities(struct imap *imap)
 fiber_fn struct err imap_greet(struct imap *imap)
 {
 	enum answer_kind kind;
-	struct err e = imap_stream_peek(imap->stream, &kind);
-	int code;
 
-	if (failed(e))
-		return imap_error(imap, MAILIMAP_ERROR_STREAM, IMAP_STEP_GREETING);
-	/* Who is let in unasked is not who logs in here. A BYE, which libetpan would leak, is told
-	 * in the server's own words by imap_error. */
-	if (kind == ANSWER_PREAUTH)
-		e = err_make(ERR_PERM, "the server greets with PREAUTH: it checks no password");
-	else if (kind != ANSWER_TEXT)
-		e = err_make(ERR_TEMP, "the server does not greet as an IMAP server does");
-	if (failed(e)) {
-		imap_stream_fail(imap->stream, e);
-		return imap_error(imap, MAILIMAP_ERROR_STREAM, IMAP_STEP_GREETING);
+	if (failed(imap_stream_peek(imap->stream, &kind)))
+		return imap_lost(imap, "no greeting");
+	(void)imap_stream_take(imap->stream);
+	/* Who is let in unasked is not who logs in here. */
+	if (kind == ANSWER_PREAUTH) {
+		imap_stream_fail(imap->stream,
+			err_make(
+				ERR_PERM, "the server greets with PREAUTH: it checks no password"));
+		return imap_lost(imap, "PREAUTH");
 	}
-	code = mailimap_connect(imap->session, imap->over);
-	if (code != MAILIMAP_NO_ERROR_NON_AUTHENTICATED)
-		return imap_error(imap, MAILIMAP_ERROR_PARSE, IMAP_STEP_GREETING);
+	if (kind != ANSWER_OK)
+		return imap_lost(imap, "the server does not greet as an IMAP server does");
 	return imap_capabilities(imap);
 }

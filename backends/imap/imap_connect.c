@@ -2,7 +2,6 @@
 
 #include "backends/imap/imap.h"
 #include "backends/server_health.h"
-#include "proxy/runtime/fatal.h"
 #include "proxy/runtime/wait.h"
 
 /* A server that failed is tried last for so long. */
@@ -97,52 +96,13 @@ static struct err context_for(const struct imap_settings *settings, struct tls_c
 	return ok();
 }
 
-static void no_progress(size_t current, size_t maximum, void *context)
-{
-	(void)current;
-	(void)maximum;
-	(void)context;
-}
-
-static void on_attributes(struct mailimap_msg_att *att, void *context)
-{
-	struct imap *imap = context;
-
-	if (imap->consumer)
-		imap->consumer->attributes(imap->consumer, att);
-}
-
-fiber_fn static bool on_body(int type, struct mailimap_msg_att_body_section *section,
-	const char *data, size_t n, void *context)
-{
-	struct imap *imap = context;
-
-	(void)type;
-	(void)section;
-	if (!imap->consumer || !imap->consumer->body)
-		return true;
-	return imap->consumer->body(imap->consumer, data, n);
-}
-
-static void bind_handlers(struct imap *imap)
-{
-	mailimap_set_msg_att_handler(imap->session, on_attributes, imap);
-	mailimap_set_msg_body_handler(imap->session, on_body, imap);
-}
-
 static void attach(struct imap *imap, struct stream *stream, const char *server)
 {
 	imap->server = server;
 	imap->folder = IMAP_NO_FOLDER;
 	imap->resync_tried = false;
 	imap->stream = imap_stream_new(stream, imap->settings->command_timeout);
-	imap->over = imap_stream_open(imap->stream);
-	imap->session = mailimap_new(0, NULL);
-	if (!imap->session)
-		fatal("out of memory: an IMAP session");
-	/* libetpan calls the other two only where there is a progress function. */
-	mailimap_set_progress_callback(imap->session, no_progress, no_progress, NULL);
-	bind_handlers(imap);
+	imap->tag = 0;
 }
 
 void imap_hand_over(struct imap *from, struct imap *to)
@@ -151,29 +111,17 @@ void imap_hand_over(struct imap *from, struct imap *to)
 		return;
 	to->server = from->server;
 	to->stream = steal(from->stream);
-	to->session = steal(from->session);
-	to->over = steal(from->over);
+	to->tag = from->tag;
 	to->capabilities = from->capabilities;
 	to->logged_in = from->logged_in;
 	to->resync_tried = from->resync_tried;
 	from->folder = to->folder = IMAP_NO_FOLDER;
-	bind_handlers(to);
 }
 
 void imap_drop(struct imap *imap)
 {
 	imap_ahead_free(imap);
-	if (imap->stream)
-		imap_stream_fail(imap->stream, err_make(ERR_TEMP, "the connection is closed"));
-	if (imap->session) {
-		if (imap->over && !imap->session->imap_stream)
-			mailstream_close(imap->over);
-		mailimap_free(imap->session);
-	}
-	imap_stream_free(imap->stream);
-	imap->stream = NULL;
-	imap->session = NULL;
-	imap->over = NULL;
+	imap_stream_free(steal(imap->stream));
 }
 
 fiber_fn static struct err starttls(struct imap *imap)
@@ -188,7 +136,7 @@ fiber_fn static struct err starttls(struct imap *imap)
 	if (failed(e = imap_command(imap, IMAP_STEP_OTHER, "STARTTLS")))
 		return e;
 	imap_forget_capabilities(imap);
-	e = imap_stream_starttls(imap->stream, imap->over, context, imap->server);
+	e = imap_stream_starttls(imap->stream, context, imap->server);
 	if (failed(e))
 		return err_context(e, "%s: STARTTLS", imap->server);
 	return imap_capabilities(imap);

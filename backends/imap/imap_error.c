@@ -2,6 +2,7 @@
 #include <strings.h>
 
 #include "backends/imap/imap.h"
+#include "backends/imap/imap_text.h"
 
 /* RFC 5530, and what large providers add. */
 static const struct {
@@ -29,7 +30,6 @@ static const struct {
 };
 
 static const enum err_scope defaults[] = {
-	[IMAP_STEP_GREETING] = ERR_TEMP,
 	[IMAP_STEP_LOGIN] = ERR_AUTH,
 	[IMAP_STEP_SELECT] = ERR_PERM,
 	[IMAP_STEP_MESSAGE] = ERR_MESSAGE,
@@ -81,41 +81,38 @@ struct err imap_usable(const struct imap *imap)
 	return err_context(e, "%s: the connection was lost before", imap->server);
 }
 
-/* The connection is dead: why. */
-static struct err dead(struct imap *imap, int code)
+struct err imap_lost(struct imap *imap, const char *why)
 {
 	struct imap_stream *s = imap->stream;
 	const char *bye = behind_tag(s->bye);
 
 	if (s->bye[0] && s->link.error.scope != ERR_CANCELED && s->link.error.scope != ERR_TIMEOUT)
 		s->link.error = err_make(scope_of(bye, ERR_TEMP), "%s", bye);
-	else if (code == MAILIMAP_ERROR_PARSE || code == MAILIMAP_ERROR_PROTOCOL)
-		imap_stream_fail(s, err_make(ERR_TEMP, "malformed answer"));
 	else
-		imap_stream_fail(s, err_make(ERR_TEMP, "the answer was given up (%d)", code));
+		imap_stream_fail(s, err_make(ERR_TEMP, "%s", why));
 	return err_context(s->link.error, "%s", imap->server);
 }
 
-/* Whether the last tagged line is "BAD" in answer to our last command. */
-static bool is_bad(const struct imap *imap)
+/* Whether the text begins with this word. */
+static bool is_word(struct imap_text text, const char *word)
 {
-	const char *status = imap->stream->status;
-	char *end;
-
-	return strtol(status, &end, 10) == imap->session->imap_tag &&
-	       strncasecmp(end, " BAD", 4) == 0;
+	return imap_text_skip_word(&text, word) && (text.p == text.end || *text.p == ' ');
 }
 
-struct err imap_error(struct imap *imap, int code, enum imap_step step)
+struct err imap_verdict(struct imap *imap, enum imap_step step)
 {
-	const char *words = behind_tag(imap->stream->status);
+	const char *status = imap->stream->status, *words = behind_tag(status);
+	struct imap_text text = { status, status + strlen(status) };
+	uint64_t tag;
 
-	if (code == MAILIMAP_NO_ERROR)
+	if (!imap_text_number(&text, UINT32_MAX, &tag) || tag != imap->tag ||
+		!imap_text_skip(&text, ' '))
+		return imap_lost(imap, "malformed answer");
+	if (is_word(text, "OK"))
 		return ok();
-	if (code == MAILIMAP_ERROR_CUSTOM_COMMAND)
+	if (is_word(text, "NO"))
 		return err_make(scope_of(words, defaults[step]), "%s: %s", imap->server, words);
-	/* libetpan has one code for BAD and for an answer to another command. */
-	if (code == MAILIMAP_ERROR_PROTOCOL && is_bad(imap))
+	if (is_word(text, "BAD"))
 		return err_make(scope_of(words, ERR_TEMP), "%s: %s", imap->server, words);
-	return dead(imap, code);
+	return imap_lost(imap, "malformed answer");
 }

@@ -14,13 +14,10 @@ struct exchange {
 	struct buffer challenge; /* the server's last one, decoded */
 };
 
-fiber_fn static struct err send_line(struct imap *imap, const struct buffer *octets)
+static void send_line(struct imap *imap, const struct buffer *octets)
 {
-	cleanup(buffer_done) struct buffer line = { 0 };
-
-	base64_encode(&line, buffer_data(octets), buffer_used(octets));
-	buffer_append(&line, "\r\n", 2);
-	return imap_send(imap, buffer_data(&line), buffer_used(&line));
+	base64_encode(&imap->stream->out, buffer_data(octets), buffer_used(octets));
+	imap_send(imap, "\r\n", 2);
 }
 
 fiber_fn static struct err next_challenge(struct exchange *x)
@@ -48,10 +45,10 @@ fiber_fn static struct err establish(struct exchange *x, void *credential)
 
 		e = gss_initiate_token(x->gss, credential, target, buffer_data(&x->challenge),
 			buffer_used(&x->challenge), &token, &done);
-		if (!failed(e))
-			e = send_line(x->imap, &token);
-		if (!failed(e))
+		if (!failed(e)) {
+			send_line(x->imap, &token);
 			e = next_challenge(x);
+		}
 	}
 	return e;
 }
@@ -72,7 +69,9 @@ fiber_fn static struct err choose(struct exchange *x, const char *authorize)
 	buffer_append(&choice, layer, sizeof(layer));
 	buffer_append(&choice, authorize, strlen(authorize));
 	e = gss_wrap_message(x->gss, buffer_data(&choice), buffer_used(&choice), &wrapped);
-	return failed(e) ? e : send_line(x->imap, &wrapped);
+	if (!failed(e))
+		send_line(x->imap, &wrapped);
+	return e;
 }
 
 fiber_fn static struct err exchange(struct exchange *x, void *credential, const char *authorize)
@@ -81,9 +80,9 @@ fiber_fn static struct err exchange(struct exchange *x, void *credential, const 
 	struct err e;
 
 	/* No initial response: a ticket can be longer than a server takes a command. */
-	if (failed(e = imap_begin(x->imap)) ||
-		failed(e = imap_send(x->imap, command, sizeof(command) - 1)) ||
-		failed(e = next_challenge(x)) || failed(e = establish(x, credential)) ||
+	imap_begin(x->imap);
+	imap_send(x->imap, command, sizeof(command) - 1);
+	if (failed(e = next_challenge(x)) || failed(e = establish(x, credential)) ||
 		failed(e = choose(x, authorize)))
 		return e;
 	return imap_finish(x->imap, IMAP_STEP_LOGIN);

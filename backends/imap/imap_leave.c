@@ -8,12 +8,10 @@
 
 fiber_fn void imap_goodbye(struct imap *imap)
 {
-	if (!imap->session || !imap_alive(imap))
+	if (!imap_alive(imap))
 		return;
-	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
 	deadline(LOGOUT_MS);
-	(void)mailimap_logout(imap->session);
-	imap->over = NULL; /* closed by that */
+	(void)imap_command(imap, IMAP_STEP_OTHER, "LOGOUT").scope;
 }
 
 struct imap *imap_apart(struct imap *imap)

@@ -77,29 +77,24 @@ fiber_fn static struct err authenticate_plain(
 	struct err e;
 
 	plain_response(&response, authorize, login, password);
-	if (failed(e = imap_begin(imap)) ||
-		failed(e = imap_send(imap, command, sizeof(command) - 1)) ||
-		failed(e = imap_send(imap, initial ? " " : "\r\n", initial ? 1 : 2)))
-		return e;
+	imap_begin(imap);
+	imap_send(imap, command, sizeof(command) - 1);
+	imap_send(imap, initial ? " " : "\r\n", initial ? 1 : 2);
 	if (!initial && failed(e = imap_continue(imap, IMAP_STEP_LOGIN)))
 		return e;
-	e = imap_send(imap, response.data + response.start, buffer_used(&response));
-	return failed(e) ? e : imap_finish(imap, IMAP_STEP_LOGIN);
+	imap_send(imap, buffer_data(&response), buffer_used(&response));
+	return imap_finish(imap, IMAP_STEP_LOGIN);
 }
 
-fiber_fn static struct err send_quoted(struct imap *imap, struct text text)
+static void send_quoted(struct imap *imap, struct text text)
 {
-	cleanup(buffer_wipe) struct buffer quoted = { 0 };
-
-	buffer_reserve(&quoted, 2 * text.n + 2);
-	buffer_append(&quoted, "\"", 1);
+	imap_send(imap, "\"", 1);
 	for (size_t i = 0; i < text.n; i++) {
 		if (text.data[i] == '"' || text.data[i] == '\\')
-			buffer_append(&quoted, "\\", 1);
-		buffer_append(&quoted, &text.data[i], 1);
+			imap_send(imap, "\\", 1);
+		imap_send(imap, &text.data[i], 1);
 	}
-	buffer_append(&quoted, "\"", 1);
-	return imap_send(imap, quoted.data + quoted.start, buffer_used(&quoted));
+	imap_send(imap, "\"", 1);
 }
 
 fiber_fn static struct err send_string(struct imap *imap, struct text text)
@@ -108,23 +103,30 @@ fiber_fn static struct err send_string(struct imap *imap, struct text text)
 	struct err e;
 	int n;
 
-	if (is_quotable(text))
-		return send_quoted(imap, text);
+	if (is_quotable(text)) {
+		send_quoted(imap, text);
+		return ok();
+	}
 	n = snprintf(mark, sizeof(mark), "{%zu}\r\n", text.n);
-	if (failed(e = imap_send(imap, mark, (size_t)n)) ||
-		failed(e = imap_continue(imap, IMAP_STEP_LOGIN)))
-		return e;
-	return imap_send(imap, text.data, text.n);
+	imap_send(imap, mark, (size_t)n);
+	e = imap_continue(imap, IMAP_STEP_LOGIN);
+	if (!failed(e))
+		imap_send(imap, text.data, text.n);
+	return e;
 }
 
 fiber_fn static struct err login_command(struct imap *imap, struct text login, struct text password)
 {
 	struct err e;
 
-	if (failed(e = imap_begin(imap)) || failed(e = imap_send(imap, "LOGIN ", 6)) ||
-		failed(e = send_string(imap, login)) || failed(e = imap_send(imap, " ", 1)) ||
-		failed(e = send_string(imap, password)) || failed(e = imap_send(imap, "\r\n", 2)))
+	imap_begin(imap);
+	imap_send(imap, "LOGIN ", 6);
+	if (failed(e = send_string(imap, login)))
 		return e;
+	imap_send(imap, " ", 1);
+	if (failed(e = send_string(imap, password)))
+		return e;
+	imap_send(imap, "\r\n", 2);
 	return imap_finish(imap, IMAP_STEP_LOGIN);
 }
 

@@ -32,83 +32,49 @@ const char *imap_folder_name(const struct imap *imap, size_t folder)
 	return folder == 0 ? account->folder : account->tenant->maildrop.also.items[folder - 1];
 }
 
-/* A new place for what SELECT tells: libetpan fills it in. */
-static void renew_selection(mailimap *session)
-{
-	if (session->imap_selection_info)
-		mailimap_selection_info_free(session->imap_selection_info);
-	session->imap_selection_info = mailimap_selection_info_new();
-}
-
-/* One command of several that are sent at once. */
-fiber_fn static struct err queue(struct imap *imap, const char *text)
-{
-	struct err e = imap_begin(imap);
-
-	if (!failed(e))
-		e = imap_send(imap, text, strlen(text));
-	return failed(e) ? e : imap_send(imap, "\r\n", 2);
-}
-
-/* The answer to the command before the last that was sent. */
-fiber_fn static struct err finish_earlier(struct imap *imap)
-{
-	struct err e;
-
-	imap->session->imap_tag--;
-	e = imap_finish(imap, IMAP_STEP_OTHER);
-	imap->session->imap_tag++;
-	imap_stream_expect(imap->stream, IMAP_TEXT_MAX);
-	return e;
-}
-
-/* Sends SELECT and takes its answer; before the first one ENABLE QRESYNC, which must come before
- * (RFC 7162 section 3.2.3), in the same write. */
+/* Sends SELECT and takes its answer; with the first one ENABLE QRESYNC, which must come before it
+ * (RFC 7162 section 3.2.3). */
 fiber_fn static struct err send_select(struct imap *imap, const char *text)
 {
-	bool ask = (imap->capabilities & IMAP_QRESYNC) && !imap->resync_tried;
-	struct err e = ok();
+	struct err enabled, e;
 
+	if (!(imap->capabilities & IMAP_QRESYNC) || imap->resync_tried)
+		return imap_command(imap, IMAP_STEP_SELECT, text);
 	imap->resync_tried = true;
-	if (ask)
-		e = queue(imap, "ENABLE QRESYNC");
-	if (failed(e) || failed(e = queue(imap, text)))
-		return e;
-	if (ask && failed(e = finish_earlier(imap))) {
-		if (!imap_alive(imap))
-			return e;
+	e = imap_command_after(imap, "ENABLE QRESYNC", IMAP_STEP_SELECT, text, &enabled);
+	if (failed(enabled))
 		imap->capabilities &= ~(unsigned)IMAP_QRESYNC;
-	}
-	return imap_finish(imap, IMAP_STEP_SELECT);
+	return e;
 }
 
 /* Under the same UIDVALIDITY a server that has forgotten UIDs may give them to other messages: one
  * that was restored from a backup, or a replica that lags behind. */
-static bool went_back(struct imap_folder *first, const struct mailimap_selection_info *now)
+static bool went_back(struct imap_folder *first, const struct imap_news *now)
 {
 	if (!first->uidvalidity)
-		*first = (struct imap_folder){ now->sel_uidvalidity, now->sel_uidnext };
-	return first->uidvalidity == now->sel_uidvalidity && now->sel_uidnext > 0 &&
-	       now->sel_uidnext < first->uidnext;
+		*first = (struct imap_folder){ now->uidvalidity, now->uidnext };
+	return first->uidvalidity == now->uidvalidity && now->uidnext > 0 &&
+	       now->uidnext < first->uidnext;
 }
 
 /* Takes over what SELECT told. */
 static struct err settle(struct imap *imap, size_t folder)
 {
-	const struct mailimap_selection_info *info = imap->session->imap_selection_info;
+	const struct imap_news *news = &imap->stream->news;
 
-	if (!info || info->sel_uidvalidity == 0)
-		return err_make(ERR_PERM, "%s: folder %s: no UIDVALIDITY", imap->server,
-			imap_folder_name(imap, folder));
-	if (went_back(&imap->folders[folder], info))
+	if (news->uidvalidity == 0 || !news->exists_told)
+		return err_make(ERR_PERM, "%s: folder %s: no %s", imap->server,
+			imap_folder_name(imap, folder),
+			news->exists_told ? "UIDVALIDITY" : "EXISTS");
+	if (went_back(&imap->folders[folder], news))
 		return err_make(ERR_TEMP,
 			"%s: folder %s: UIDNEXT went back, its UIDs may be other messages now",
 			imap->server, imap_folder_name(imap, folder));
 	imap->folder = folder;
-	imap->uidvalidity = info->sel_uidvalidity;
-	imap->uidnext = info->sel_uidnext;
-	imap->exists = info->sel_exists;
-	imap->highestmodseq = imap->stream->news.highestmodseq;
+	imap->uidvalidity = news->uidvalidity;
+	imap->uidnext = news->uidnext;
+	imap->exists = news->exists;
+	imap->highestmodseq = news->highestmodseq;
 	return ok();
 }
 
@@ -124,7 +90,6 @@ fiber_fn struct err imap_select(struct imap *imap, size_t folder)
 	if (failed(e = imap_mailbox_name(&text, imap_folder_name(imap, folder))))
 		return e;
 	buffer_append(&text, "", 1);
-	renew_selection(imap->session);
 	imap->stream->news = (struct imap_news){ 0 };
 	e = send_select(imap, buffer_data(&text));
 	if (failed(e))

@@ -98,17 +98,39 @@ static enum imap_news_set set_of(struct imap_text *text, bool *ret_spaced)
 	return *ret_spaced ? IMAP_SET_FOUND : IMAP_SET_NONE;
 }
 
+/* "UIDNEXT 4392]": the number of the code that has this name. */
+static bool take_code(struct imap_text text, const char *name, uint64_t max, uint64_t *ret)
+{
+	return imap_text_skip_word(&text, name) && imap_text_skip(&text, ' ') &&
+	       imap_text_number(&text, max, ret) && imap_text_skip(&text, ']');
+}
+
+/* Whether this word is the last of the line. */
+static bool ends_in(struct imap_text text, const char *word)
+{
+	return imap_text_skip_word(&text, word) && text.p < text.end &&
+	       (*text.p == '\r' || *text.p == '\n');
+}
+
 /* Lines that are no set. */
 static void take_line(struct imap_news *news, struct imap_text text)
 {
 	uint64_t number;
 
-	if (imap_text_skip_word(&text, "OK [HIGHESTMODSEQ ")) {
-		if (imap_text_number(&text, UINT64_MAX, &number) && imap_text_skip(&text, ']'))
+	if (imap_text_skip_word(&text, "OK [")) {
+		if (take_code(text, "UIDVALIDITY", UINT32_MAX, &number))
+			news->uidvalidity = (uint32_t)number;
+		else if (take_code(text, "UIDNEXT", UINT32_MAX, &number))
+			news->uidnext = (uint32_t)number;
+		else if (take_code(text, "HIGHESTMODSEQ", UINT64_MAX, &number))
 			news->highestmodseq = number;
 	} else if (imap_text_number(&text, UINT32_MAX, &number)) {
-		if (imap_text_skip_word(&text, " EXPUNGE"))
+		if (ends_in(text, " EXPUNGE")) {
 			news->expunged++;
+		} else if (ends_in(text, " EXISTS")) {
+			news->exists = (uint32_t)number;
+			news->exists_told = true;
+		}
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
- * imap_news - what a server tells of the selected mailbox in untagged lines that libetpan need not
- * see: EXPUNGE, VANISHED (RFC 7162), HIGHESTMODSEQ, and the UIDs that a SEARCH found (RFC 3501,
- * RFC 4731).
+ * imap_news - what a server tells of the selected mailbox in untagged lines: what SELECT found
+ * (RFC 3501 section 6.3.1), EXPUNGE, VANISHED and HIGHESTMODSEQ (RFC 7162), and the UIDs that a
+ * SEARCH found (RFC 3501, RFC 4731).
  *
  * Sets of UIDs are told range by range as they come, never kept and never expanded: a set may be a
  * megabyte long, and a range may be 1:4294967295. Pure.
@@ -22,6 +22,9 @@ enum imap_news_set {
 
 /* Zero-initialise at a SELECT. */
 struct imap_news {
+	uint32_t uidvalidity, uidnext; /* 0: not told */
+	uint32_t exists;
+	bool exists_told;
 	uint64_t highestmodseq; /* 0: the mailbox has none, or none was told */
 	uint64_t expunged;      /* messages that went since */
 	/* Where the ranges of one kind go, from <= to. NONE: nowhere. */

@@ -3,21 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Most answers are short. Whoever has more to say gets room for more. */
+#define READ_SHORT  1000
 #define READ_OCTETS 16384
 
 /* Counts a line against what this answer may take. */
 static struct err spend(struct imap_stream *s, size_t n)
 {
-	enum answer_kind kind = s->answer.kind;
-
 	if (n > s->text_left)
 		return err_make(ERR_TEMP, "an answer longer than any honest one");
 	s->text_left -= n;
-	if (kind == ANSWER_FETCH || kind == ANSWER_IGNORED)
-		return ok();
-	if (n > s->kept_left)
-		return err_make(ERR_TEMP, "an answer of more lines than any honest one");
-	s->kept_left -= n;
 	return ok();
 }
 
@@ -57,19 +52,22 @@ static uint32_t uid_before_body(const char *line, size_t n)
 	return 0;
 }
 
-/* libetpan need not see what is told of capabilities. */
-static void take_capabilities(struct imap_stream *s)
+/* Keeps what a line tells. first: it does not go on from a literal. */
+static void note(struct imap_stream *s, const char *line, size_t n, bool first)
 {
-	char *line = s->in.data + s->in.start;
-	size_t at = 0, cut = imap_capability_take(&s->capabilities, line, s->ready, &at);
+	enum answer_kind kind = s->answer.kind;
 
-	if (cut == s->ready) {
-		s->answer.kind = ANSWER_IGNORED;
+	if (kind == ANSWER_IGNORED && s->quota)
+		imap_quota_line(s->quota, line, n, first);
+	if (!first || kind == ANSWER_FETCH)
 		return;
-	}
-	memmove(line + cut, line, at);
-	s->in.start += cut;
-	s->ready -= cut;
+	if (kind == ANSWER_TAGGED)
+		remember(s->status, line, n);
+	else if (kind == ANSWER_BYE)
+		remember(s->bye, line, n);
+	else
+		(void)imap_news_piece(&s->news, line, n, true);
+	imap_capability_take(&s->capabilities, line, n);
 }
 
 /* Judges the line of n octets at the start of the input. */
@@ -86,18 +84,35 @@ static struct err judge(struct imap_stream *s, size_t n)
 	}
 	if (failed(e) || failed(e = spend(s, n)) || failed(e = take_literal(s, &literal)))
 		return e;
-	if (first && s->answer.kind == ANSWER_TAGGED)
-		remember(s->status, line, n);
-	else if (first && s->answer.kind == ANSWER_BYE)
-		remember(s->bye, line, n);
-	else if (s->quota && s->answer.kind == ANSWER_IGNORED)
-		imap_quota_line(s->quota, line, n, first);
-	if (first && (s->answer.kind == ANSWER_IGNORED || s->answer.kind == ANSWER_TEXT))
-		(void)imap_news_piece(&s->news, line, n, true);
+	note(s, line, n, first);
 	s->ready = n;
-	if (first && s->answer.kind != ANSWER_FETCH)
-		take_capabilities(s);
 	return ok();
+}
+
+/* Whether somebody waits for the line that was judged. */
+static bool is_awaited(const struct imap_stream *s)
+{
+	switch (s->answer.kind) {
+	case ANSWER_TAGGED:
+	case ANSWER_CONTINUE:
+		return true;
+	case ANSWER_FETCH:
+		return s->fetch_wanted;
+	default:
+		return !s->greeted;
+	}
+}
+
+/* Room at the end of the input, and a read into it. */
+fiber_fn static struct err read_more(struct imap_stream *s)
+{
+	size_t n = s->lengthy ? READ_OCTETS : READ_SHORT, got = 0;
+	struct err e = etpan_link_read(&s->link, buffer_reserve(&s->in, n), n, &got);
+
+	if (!failed(e))
+		s->in.end += got;
+	s->lengthy |= got == n;
+	return e;
 }
 
 /* Looks for the end of a line behind the first `seen` octets of b. */
@@ -135,19 +150,15 @@ fiber_fn static struct err pass_long_line(struct imap_stream *s)
 		bool last = find_lf(&s->in, 0, &n);
 
 		e = take_piece(s, last ? n : buffer_used(&s->in), first);
-		if (failed(e) || last)
+		if (failed(e) || last || failed(e = read_more(s)))
 			return e;
-		e = etpan_link_read(&s->link, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &n);
-		if (failed(e))
-			return e;
-		s->in.end += n;
 	}
 }
 
 /* The octets of the line at the start of the input, its LF included, once all of it is there. */
 fiber_fn static struct err read_line(struct imap_stream *s, size_t *ret)
 {
-	size_t seen = 0, got = 0;
+	size_t seen = 0;
 	struct err e;
 
 	for (;;) {
@@ -164,18 +175,14 @@ fiber_fn static struct err read_line(struct imap_stream *s, size_t *ret)
 		if (s->bye[0])
 			return err_make(ERR_TEMP, "the server closes the connection");
 		seen = used;
-		e = etpan_link_read(
-			&s->link, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
-		if (failed(e))
+		if (failed(e = read_more(s)))
 			return e;
-		s->in.end += got;
 	}
 }
 
 /* Discards the literal that follows a line that is ignored. */
 fiber_fn static struct err skip_literal(struct imap_stream *s)
 {
-	size_t got = 0;
 	struct err e;
 
 	while (s->literal > 0) {
@@ -184,18 +191,13 @@ fiber_fn static struct err skip_literal(struct imap_stream *s)
 
 		buffer_consume(&s->in, n);
 		s->literal -= n;
-		if (s->literal == 0)
-			break;
-		e = etpan_link_read(
-			&s->link, buffer_reserve(&s->in, READ_OCTETS), READ_OCTETS, &got);
-		if (failed(e))
+		if (s->literal > 0 && failed(e = read_more(s)))
 			return e;
-		s->in.end += got;
 	}
 	return ok();
 }
 
-/* Makes some octets ready: the next line that libetpan is to see. */
+/* Makes the next line ready that somebody waits for. */
 fiber_fn static struct err next_line(struct imap_stream *s)
 {
 	size_t n = 0;
@@ -204,7 +206,7 @@ fiber_fn static struct err next_line(struct imap_stream *s)
 	while (s->ready == 0) {
 		if (failed(e = read_line(s, &n)) || failed(e = judge(s, n)))
 			return e;
-		if (s->answer.kind != ANSWER_IGNORED)
+		if (is_awaited(s))
 			break;
 		buffer_consume(&s->in, s->ready);
 		s->ready = 0;
@@ -259,7 +261,7 @@ struct imap_stream *imap_stream_new(struct stream *stream, uint64_t timeout)
 	struct imap_stream *s = mem_zalloc(1, sizeof(*s));
 
 	etpan_link_init(&s->link, stream, timeout, &link_ops);
-	imap_stream_expect(s, IMAP_TEXT_MAX);
+	imap_stream_expect(s);
 	return s;
 }
 
@@ -268,6 +270,7 @@ void imap_stream_free(struct imap_stream *s)
 	if (!s)
 		return;
 	etpan_link_done(&s->link);
+	buffer_wipe(&s->out);
 	buffer_done(&s->in);
 	free(s);
 }
@@ -282,10 +285,10 @@ void imap_stream_fail(struct imap_stream *s, struct err e)
 	etpan_link_fail(&s->link, e);
 }
 
-void imap_stream_expect(struct imap_stream *s, uint64_t text_max)
+void imap_stream_expect(struct imap_stream *s)
 {
-	s->text_left = text_max;
-	s->kept_left = IMAP_KEPT_MAX;
+	s->text_left = IMAP_TEXT_MAX;
+	s->lengthy = false;
 	s->bodies = 0;
 	s->body_octets = 0;
 	s->status[0] = '\0';
@@ -305,12 +308,38 @@ fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *re
 	return e;
 }
 
-fiber_fn struct err imap_stream_starttls(struct imap_stream *s, mailstream *over,
-	struct tls_context *context, const char *server_name)
+const char *imap_stream_take(struct imap_stream *s)
+{
+	char *line = buffer_data(&s->in);
+	size_t end = s->ready - 1;
+
+	if (end > 0 && line[end - 1] == '\r')
+		end--;
+	line[end] = '\0';
+	buffer_consume(&s->in, s->ready);
+	s->ready = 0;
+	s->greeted = true;
+	return line;
+}
+
+fiber_fn struct err imap_stream_flush(struct imap_stream *s)
+{
+	struct err e = s->link.error;
+
+	if (!failed(e) && buffer_used(&s->out) > 0)
+		e = etpan_link_write(&s->link, buffer_data(&s->out), buffer_used(&s->out));
+	if (failed(e))
+		imap_stream_fail(s, e);
+	buffer_wipe(&s->out);
+	return e;
+}
+
+fiber_fn struct err imap_stream_starttls(
+	struct imap_stream *s, struct tls_context *context, const char *server_name)
 {
 	buffer_done(&s->in);
 	s->ready = 0;
 	s->literal = 0;
 	s->answer = (struct answer){ 0 };
-	return etpan_link_starttls(&s->link, over, context, server_name);
+	return etpan_link_starttls(&s->link, NULL, context, server_name);
 }

@@ -1,11 +1,11 @@
 /*
- * imap_stream - an IMAP connection as libetpan's transport, with a judge in between.
+ * imap_stream - an IMAP connection: answers line by line, each of them judged (imap_answer.h).
  *
  * Owns:     the link, and what was read ahead of it.
- * How:      answers are read line by line; each is judged (imap_answer.h) before libetpan may have
- *           it, unasked data is dropped, message bodies pass through straight into libetpan's
- *           memory.
- * Suspends, errors: as etpan_link.
+ * How:      what lines tell of capabilities, the mailbox and quotas is noted as they come; then
+ * they go, but for those that a caller waits for. Of FETCH answers that somebody wants the lines go
+ * on to libetpan, which has the stream as its transport, and message bodies straight into its
+ * memory. Suspends, errors: as etpan_link.
  */
 #ifndef POPGATE_BACKENDS_IMAP_STREAM_H
 #define POPGATE_BACKENDS_IMAP_STREAM_H
@@ -17,9 +17,8 @@
 #include "backends/imap/imap_quota.h"
 #include "proxy/runtime/mem.h"
 
-/* What libetpan keeps of one answer: its whole text, and an object for each line but FETCH. */
+/* What one answer may have of text where nobody asked for more. */
 #define IMAP_TEXT_MAX (16U << 20)
-#define IMAP_KEPT_MAX (1U << 20)
 
 #define IMAP_WORDS_MAX 256
 
@@ -33,11 +32,15 @@ enum imap_bodies {
 
 struct imap_stream {
 	struct etpan_link link;
-	struct buffer in; /* what came and was not handed out */
-	size_t ready;     /* octets at its start that libetpan may have */
-	uint64_t literal; /* octets behind those that belong to a literal */
+	struct buffer out; /* what is to be sent with the next write */
+	struct buffer in;  /* what came and was not handed out */
+	size_t ready;      /* octets at its start that are the line to be handed out */
+	uint64_t literal;  /* octets behind those that belong to a literal */
+	bool lengthy;      /* whether this answer is more than a first read had room for */
+	bool greeted;      /* whether the first line was taken */
 	struct answer answer;
-	uint64_t text_left, kept_left;  /* of this answer */
+	uint64_t text_left;             /* of this answer, bodies not counted */
+	bool fetch_wanted;              /* whether libetpan reads it */
 	enum imap_bodies bodies_wanted; /* which literals may be message bodies */
 	unsigned bodies;                /* when one or a run: such literals in this answer */
 	uint64_t body_octets;           /* of the one that comes now; 0: it is no literal */
@@ -53,21 +56,27 @@ struct imap_stream *imap_stream_new(struct stream *stream, uint64_t timeout);
 /* Closes the stream. NULL-safe. The mailstream over it must be closed before. */
 void imap_stream_free(struct imap_stream *s);
 
-/* A mailstream over it, for mailimap_connect, which then owns it. */
+/* A mailstream over it: FETCH answers and tagged lines. To close it does not close the stream. */
 mailstream *imap_stream_open(struct imap_stream *s);
 
 /* Marks the connection as dead, unless it is so already. */
 void imap_stream_fail(struct imap_stream *s, struct err e);
 
-/* Gets ready for the answer to one command. text_max: octets it may take, bodies not counted. */
-void imap_stream_expect(struct imap_stream *s, uint64_t text_max);
+/* Gets ready for the answer to one command, of at most IMAP_TEXT_MAX octets. */
+void imap_stream_expect(struct imap_stream *s);
 
-/* Waits for the first line of the answer, which stays to be read, and says what it is. */
+/* Sends what was appended to `out`, and overwrites it. */
+fiber_fn struct err imap_stream_flush(struct imap_stream *s);
+
+/* Waits for the next line that somebody waits for: the first of all, ANSWER_TAGGED,
+ * ANSWER_CONTINUE, and ANSWER_FETCH where it is wanted. It stays to be read. */
 fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *ret);
+/* Takes that line, which must not go on in a literal. Returns it, NUL-terminated and without its
+ * line end, valid until the next call of these. */
+const char *imap_stream_take(struct imap_stream *s);
 
-/* The TLS handshake. Whatever came in clear before it is dropped, here and in the mailstream
- * (CVE-2011-0411). */
-fiber_fn struct err imap_stream_starttls(struct imap_stream *s, mailstream *over,
-	struct tls_context *context, const char *server_name);
+/* The TLS handshake. Whatever came in clear before it is dropped (CVE-2011-0411). */
+fiber_fn struct err imap_stream_starttls(
+	struct imap_stream *s, struct tls_context *context, const char *server_name);
 
 #endif

@@ -20,8 +20,12 @@ bool imap_text_skip(struct imap_text *text, char c)
 
 bool imap_text_skip_word(struct imap_text *text, const char *word)
 {
-	size_t n = strlen(word);
+	size_t n;
 
+	/* Most words are told apart by their first octet; letters differ by one bit in case. */
+	if (text->p == text->end || ((*text->p ^ *word) & ~0x20) != 0)
+		return false;
+	n = strlen(word);
 	if ((size_t)(text->end - text->p) < n || strncasecmp(text->p, word, n) != 0)
 		return false;
 	text->p += n;

@@ -81,12 +81,11 @@ fiber_fn struct err imap_authenticate_token(
 			imap->server);
 	response(&line, imap, form, login, token);
 	initial = (imap->capabilities & IMAP_SASL_IR) && buffer_used(&line) <= INITIAL_MAX;
-	if (failed(e = imap_begin(imap)) ||
-		failed(e = imap_send(imap, form->command, strlen(form->command))) ||
-		failed(e = imap_send(imap, initial ? " " : "\r\n", initial ? 1 : 2)))
-		return e;
+	imap_begin(imap);
+	imap_send(imap, form->command, strlen(form->command));
+	imap_send(imap, initial ? " " : "\r\n", initial ? 1 : 2);
 	if (!initial && failed(e = imap_continue(imap, IMAP_STEP_LOGIN)))
 		return e;
-	e = imap_send(imap, buffer_data(&line), buffer_used(&line));
-	return failed(e) ? e : imap_finish_after(imap, IMAP_STEP_LOGIN, form->answer);
+	imap_send(imap, buffer_data(&line), buffer_used(&line));
+	return imap_finish_after(imap, IMAP_STEP_LOGIN, form->answer);
 }

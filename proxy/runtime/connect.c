@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,10 +103,14 @@ static fiber_fn struct err find_addresses(const char *host, uint16_t port, struc
 /* Waits for the connection that connect() began. */
 static fiber_fn struct err wait_connected(struct stream *stream)
 {
+	struct pollfd now = { .fd = stream->fd, .events = POLLOUT };
 	socklen_t size = sizeof(int);
 	int errnum = 0;
-	struct err e = stream_wait(stream, UV_WRITABLE);
+	struct err e = ok();
 
+	/* A server on this machine has answered by now: that saves four system calls. */
+	if (poll(&now, 1, 0) == 0)
+		e = stream_wait(stream, UV_WRITABLE);
 	if (failed(e))
 		return err_context(e, "connect");
 	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &errnum, &size) != 0)

@@ -215,6 +215,7 @@ static void put_time(struct line_buffer *line)
 	static size_t n; /* without the part of the second */
 	struct timespec now;
 	struct tm tm;
+	int milliseconds;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (now.tv_sec != second) {
@@ -222,21 +223,31 @@ static void put_time(struct line_buffer *line)
 		gmtime_r(&second, &tm);
 		n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	}
-	snprintf(text + n, sizeof(text) - n, ".%03ldZ", now.tv_nsec / 1000000);
+	milliseconds = (int)(now.tv_nsec / 1000000);
+	text[n] = '.';
+	text[n + 1] = (char)('0' + milliseconds / 100);
+	text[n + 2] = (char)('0' + milliseconds / 10 % 10);
+	text[n + 3] = (char)('0' + milliseconds % 10);
+	memcpy(text + n + 4, "Z", 2);
 	put_field(line, &f_text("time", text));
+}
+
+/* LINE_TAIL was kept free for this. */
+static void put_tail(struct line_buffer *line, const char *text)
+{
+	size_t n = strlen(text);
+
+	memcpy(line->data + line->used, text, n + 1);
+	line->used += n;
 }
 
 static void finish(struct line_buffer *line)
 {
 	bool json = log_state.format == LOG_JSON;
 
-	/* LINE_TAIL was kept free for this. */
-	line->used +=
-		(size_t)snprintf(line->data + line->used, sizeof(line->data) - line->used, "%s%s",
-			!line->overflow ? ""
-			: json          ? ",\"truncated\":true"
-					: " truncated=true",
-			json ? "}" : "");
+	if (line->overflow)
+		put_tail(line, json ? ",\"truncated\":true" : " truncated=true");
+	put_tail(line, json ? "}" : "");
 }
 
 static void emit(struct line_buffer *line)

@@ -203,17 +203,20 @@ char *arena_strndup(struct arena *arena, const char *s, size_t n)
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list args, again;
-	char *text;
+	char *text, first[128]; /* most fit: they are made once */
 	int n;
 
 	va_start(args, format);
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(first, sizeof(first), format, args);
 	va_end(args);
 	if (n < 0)
 		fatal("arena_printf: format \"%s\"", format);
 	text = arena_alloc(arena, (size_t)n + 1);
-	(void)vsnprintf(text, (size_t)n + 1, format, again);
+	if ((size_t)n < sizeof(first))
+		memcpy(text, first, (size_t)n + 1);
+	else
+		(void)vsnprintf(text, (size_t)n + 1, format, again);
 	va_end(again);
 	return text;
 }
@@ -263,16 +266,18 @@ void buffer_append(struct buffer *b, const void *data, size_t n)
 
 void buffer_printf(struct buffer *b, const char *format, ...)
 {
+	size_t room = b->size - b->end;
 	va_list args, again;
 	int n;
 
 	va_start(args, format);
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, format, args);
+	n = vsnprintf(room > 0 ? b->data + b->end : NULL, room, format, args);
 	va_end(args);
 	if (n < 0)
 		fatal("buffer_printf: format \"%s\"", format);
-	(void)vsnprintf(buffer_reserve(b, (size_t)n + 1), (size_t)n + 1, format, again);
+	if ((size_t)n >= room)
+		(void)vsnprintf(buffer_reserve(b, (size_t)n + 1), (size_t)n + 1, format, again);
 	va_end(again);
 	b->end += (size_t)n;
 }

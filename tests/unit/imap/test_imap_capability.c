@@ -15,39 +15,32 @@ static void takes_what_lines_tell(void **state)
 		const char *line;
 		bool told;
 		unsigned bits;
-		size_t at, cut;
 	} cases[] = {
-		{ "* CAPABILITY IMAP4rev1 UIDPLUS id\r\n", true, IMAP_UIDPLUS | IMAP_ID, 0, 35 },
-		{ "* capability imap4rev1\n", true, 0, 0, 23 },
+		{ "* CAPABILITY IMAP4rev1 UIDPLUS id\r\n", true, IMAP_UIDPLUS | IMAP_ID },
+		{ "* capability imap4rev1\n", true, 0 },
 		{ "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN auth=gssapi] hello\r\n", true,
-			IMAP_AUTH_PLAIN | IMAP_AUTH_GSSAPI, 5, 46 },
-		{ "12 ok [capability MOVE] Logged in\r\n", true, IMAP_MOVE, 6, 18 },
-		/* libetpan wants a text. */
-		{ "12 OK [CAPABILITY MOVE]\r\n", true, IMAP_MOVE, 6, 0 },
-		{ "12 OK [CAPABILITY MOVE] \r\n", true, IMAP_MOVE, 6, 0 },
-		{ "12 OK [CAPABILITY  MOVE  ] x\r\n", true, IMAP_MOVE, 6, 21 },
-		{ "12 OK [CAPABILITY AUTH=PLAINER UIDPLUSX XMOVE] x\r\n", true, 0, 6, 41 },
-		{ "12 OK [CAPABILITY MOVE\r\n", false, 0, 0, 0 },
-		{ "12 OK [UIDVALIDITY 3] [CAPABILITY MOVE] x\r\n", false, 0, 0, 0 },
-		{ "12 NO [CAPABILITY MOVE] no\r\n", false, 0, 0, 0 },
-		{ "* BYE [CAPABILITY MOVE] no\r\n", false, 0, 0, 0 },
-		{ "* CAPABILITYMOVE MOVE\r\n", false, 0, 0, 0 },
-		{ "+ OK [CAPABILITY MOVE] x\r\n", false, 0, 0, 0 },
-		{ "\r\n", false, 0, 0, 0 },
-		{ "", false, 0, 0, 0 },
+			IMAP_AUTH_PLAIN | IMAP_AUTH_GSSAPI },
+		{ "12 ok [capability MOVE] Logged in\r\n", true, IMAP_MOVE },
+		{ "12 OK [CAPABILITY MOVE]\r\n", true, IMAP_MOVE },
+		{ "12 OK [CAPABILITY  MOVE  ] x\r\n", true, IMAP_MOVE },
+		{ "12 OK [CAPABILITY AUTH=PLAINER UIDPLUSX XMOVE] x\r\n", true, 0 },
+		{ "12 OK [CAPABILITY MOVE\r\n", false, 0 },
+		{ "12 OK [UIDVALIDITY 3] [CAPABILITY MOVE] x\r\n", false, 0 },
+		{ "12 NO [CAPABILITY MOVE] no\r\n", false, 0 },
+		{ "* BYE [CAPABILITY MOVE] no\r\n", false, 0 },
+		{ "* CAPABILITYMOVE MOVE\r\n", false, 0 },
+		{ "+ OK [CAPABILITY MOVE] x\r\n", false, 0 },
+		{ "\r\n", false, 0 },
+		{ "", false, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct imap_capabilities capabilities = { 0 };
-		size_t at = 0;
-		size_t cut = imap_capability_take(
-			&capabilities, cases[i].line, strlen(cases[i].line), &at);
 
+		imap_capability_take(&capabilities, cases[i].line, strlen(cases[i].line));
 		assert_int_equal(capabilities.told, cases[i].told);
 		assert_int_equal(capabilities.bits, cases[i].bits);
-		assert_int_equal(cut, cases[i].cut);
-		assert_int_equal(at, cases[i].at);
 	}
 }
 
@@ -55,11 +48,10 @@ static void the_last_word_counts(void **state)
 {
 	struct imap_capabilities capabilities = { 0 };
 	const char *first = "* CAPABILITY MOVE UIDPLUS\r\n", *last = "1 OK [CAPABILITY ID] in\r\n";
-	size_t at;
 
 	(void)state;
-	(void)imap_capability_take(&capabilities, first, strlen(first), &at);
-	(void)imap_capability_take(&capabilities, last, strlen(last), &at);
+	imap_capability_take(&capabilities, first, strlen(first));
+	imap_capability_take(&capabilities, last, strlen(last));
 	assert_int_equal(capabilities.bits, IMAP_ID);
 }
 
