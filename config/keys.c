@@ -92,8 +92,9 @@ const struct key config_keys[] = {
 	{ "log.file", KEY_NEW_FILE, IN_CONFIG(log.file), "",
 		.help = "The file that lines are appended to, opened anew at SIGUSR1; empty: standard "
 			"error." },
-	{ "log.transcript", KEY_TEXTS, IN_CONFIG(log.transcript), "", .flags = KEY_NOT_YET,
-		.help = "Logins whose sessions are written out in full, secrets masked." },
+	{ "log.transcript", KEY_TEXTS, IN_CONFIG(log.transcript), "",
+		.help = "Logins whose sessions are written out in the log in full, mail included, "
+			"secrets masked." },
 
 	{ "listeners", KEY_BLOCKS, SCOPE_CONFIG, .min = 1, .block = SCOPE_LISTENER,
 		.help = "Where POP3 is served. Left out: pop3 on [::]:110 with STLS, pop3s on [::]:995." },

@@ -19,11 +19,10 @@ void imap_send(struct imap *imap, const char *data, size_t n)
 /* Sends what was put together, and waits for the line that somebody waits for. */
 fiber_fn static struct err exchange(struct imap *imap, enum answer_kind *ret)
 {
-	struct err e = imap_stream_flush(imap->stream);
-
-	if (!failed(e))
-		e = imap_stream_peek(imap->stream, ret);
-	return failed(e) ? imap_lost(imap, "no answer") : ok();
+	*ret = ANSWER_IGNORED;
+	if (failed(imap_stream_flush(imap->stream)) || failed(imap_stream_peek(imap->stream, ret)))
+		return imap_lost(imap, "no answer");
+	return ok();
 }
 
 fiber_fn struct err imap_finish(struct imap *imap, enum imap_step step)

@@ -8,6 +8,7 @@
 
 #include "proxy/login/throttle.h"
 #include "proxy/pop3/session_state.h"
+#include "proxy/routing/login_name.h"
 #include "proxy/runtime/log.h"
 #include "proxy/runtime/wait.h"
 #include "proxy/service/last_login.h"
@@ -212,6 +213,25 @@ static bool acts_for_another(const struct session *s)
 	return s->for_another || strcmp(s->entry.actor->login, s->entry.account->login) != 0;
 }
 
+/* Whose session this is now, for the transcript: the login as it came and as it is meant, and after
+ * a success whose mail it is and who shows it. */
+static void tell_transcript(const struct session *s, const char *login)
+{
+	cleanup(arena_cleanup) struct arena *arena = arena_new();
+	const struct entry *entry = &s->entry;
+	const char *names[5] = { login };
+	struct login_name name;
+	size_t n = 1;
+
+	if (!login_name_parse(&s->config->login_name, login, arena, &name))
+		names[n++] = name.login;
+	if (entry->account) {
+		names[n++] = entry->account->login;
+		names[n++] = entry->actor->login;
+	}
+	transcript_login(s->transcript, names, entry->account);
+}
+
 fiber_fn void session_login(struct session *s, const struct credentials *credentials)
 {
 	uint64_t started = runtime_now();
@@ -232,6 +252,8 @@ fiber_fn void session_login(struct session *s, const struct credentials *credent
 		e = err_make(ERR_AUTH, "too many failures from this address");
 	else
 		e = enter(s, &request);
+	if (s->transcript)
+		tell_transcript(s, login);
 	if (failed(e)) {
 		failed_login(s, mechanism, started, e);
 		return;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "proxy/pop3/transcript.h"
 #include "proxy/runtime/mem.h"
 #include "proxy/runtime/wait.h"
 
@@ -16,6 +17,7 @@
 struct reply {
 	struct stream *stream;
 	uint64_t write_timeout;
+	struct transcript *transcript; /* NULL: none */
 	struct buffer out;
 	struct err error;
 	uint64_t waited_ns;
@@ -31,6 +33,11 @@ struct reply *reply_new(struct stream *stream, uint64_t write_timeout)
 	return reply;
 }
 
+void reply_transcribe(struct reply *reply, struct transcript *transcript)
+{
+	reply->transcript = transcript;
+}
+
 void reply_free(struct reply *reply)
 {
 	if (!reply)
@@ -44,6 +51,7 @@ fiber_fn static void send_some(struct reply *reply, const char *data, size_t n, 
 {
 	deadline(reply->write_timeout);
 	reply->error = stream_write_some(reply->stream, data, n, ret);
+	transcript_server(reply->transcript, data, *ret);
 }
 
 fiber_fn struct err reply_flush(struct reply *reply)
@@ -69,7 +77,8 @@ void reply_flush_now(struct reply *reply)
 	size_t n = buffer_used(&reply->out);
 
 	if (n > 0 && !failed(reply->error))
-		(void)stream_write_now(reply->stream, buffer_data(&reply->out), n);
+		transcript_server(reply->transcript, buffer_data(&reply->out),
+			stream_write_now(reply->stream, buffer_data(&reply->out), n));
 	buffer_consume(&reply->out, n);
 }
 

@@ -21,6 +21,9 @@ struct reply;
 /* write_timeout: milliseconds a client may take nothing before it counts as gone. */
 struct reply *reply_new(struct stream *stream, uint64_t write_timeout);
 void reply_free(struct reply *reply); /* NULL-safe; drops what was not flushed */
+/* What is sent is told to the transcript, which must outlive the reply. */
+struct transcript;
+void reply_transcribe(struct reply *reply, struct transcript *transcript);
 
 /* "+OK text". */
 fiber_fn void reply_ok(struct reply *reply, const char *format, ...)

@@ -150,8 +150,10 @@ fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
 		reply_idle(s->out);
 	}
 	e = await_line(s, max, timer, ret);
-	if (!failed(e))
+	if (!failed(e)) {
+		transcript_client(s->transcript, ret->text, ret->length, s->sasl);
 		return true;
+	}
 	if (e.scope == ERR_LIMIT) {
 		session_bad_command(s, "line too long");
 		return false;
@@ -345,6 +347,8 @@ static struct session *session_new(
 	s->stream = connection->stream;
 	s->in = line_reader_new(s->stream);
 	s->out = reply_new(s->stream, service->config->timeouts.write);
+	s->transcript = transcript_new(&service->config->log.transcript);
+	reply_transcribe(s->out, s->transcript);
 	s->started = uv_hrtime();
 	make_id(s);
 	fiber_set_tag(s->id);
@@ -368,6 +372,7 @@ fiber_fn static void session_end(struct session *s)
 	fiber_set_tag(NULL);
 	line_reader_free(s->in);
 	reply_free(s->out);
+	transcript_free(s->transcript);
 	session_forget_user(s);
 	free(s->login);
 	free(s);

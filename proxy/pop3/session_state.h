@@ -9,6 +9,7 @@
 #include "proxy/pop3/command.h"
 #include "proxy/pop3/reply.h"
 #include "proxy/pop3/session.h"
+#include "proxy/pop3/transcript.h"
 #include "proxy/runtime/line.h"
 #include "proxy/service/stats.h"
 
@@ -32,6 +33,7 @@ struct session {
 	struct stream *stream;
 	struct line_reader *in;
 	struct reply *out;
+	struct transcript *transcript; /* NULL: log.transcript is empty */
 	enum session_next next;
 	const char *reason; /* why it ended, for the log; static text */
 	char id[24];

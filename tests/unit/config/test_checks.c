@@ -411,15 +411,11 @@ static void templates_need_what_tells_messages_apart(void **state)
 static void keys_without_effect_are_noted(void **state)
 {
 	(void)state;
-	fixture_expect(BASE "admin: {listen: '127.0.0.1:1'}\n"
-			    "log: {transcript: [a]}\n"
-			    "uidl: {format: '%{uid}', max_changed: 21}\n",
-		NOTE "4:19: log.transcript: is accepted, but not in effect in this version\n");
-	/* Their defaults, and what is turned off, are no news. */
-	fixture_expect(BASE "admin: {listen: ''}\n"
-			    "log: {transcript: []}\n"
-			    "uidl: {format: decimal, max_changed: 20%, adopt_file: ''}\n",
-		"");
+	fixture_expect(LISTENER "tenants: [{name: t, imap: {servers: [imap.test],\n"
+				"  oauth2: {token_url: 'https://t.test', client_id: a}}}]\n",
+		NOTE "3:3: tenants[t].imap.oauth2: is accepted, but not in effect in this "
+		     "version\n");
+	fixture_expect(BASE "log: {transcript: [a]}\n", "");
 }
 
 int main(void)
