@@ -27,6 +27,9 @@ enum imap_step {
 
 #define IMAP_NO_FOLDER SIZE_MAX
 
+/* Of one folder: more is no mailbox but an attack. */
+#define IMAP_MESSAGES_MAX 20000000U
+
 /* Where one FETCH answer goes; see imap_fetch_into. */
 struct imap_consumer {
 	/* A piece of a message body; false gives up, and the connection with it. May suspend. */
@@ -69,6 +72,13 @@ struct imap {
 static inline bool imap_alive(const struct imap *imap)
 {
 	return imap->stream && !failed(imap->stream->link.error);
+}
+
+/* Whether it is so, and nothing came unasked since the last answer: news, or a BYE. */
+static inline bool imap_quiet(const struct imap *imap)
+{
+	return imap_alive(imap) && !imap->stream->bye[0] && buffer_used(&imap->stream->in) == 0 &&
+	       stream_quiet(imap->stream->link.stream);
 }
 
 /* imap_command.c */

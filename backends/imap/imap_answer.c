@@ -53,8 +53,10 @@ static enum answer_kind kind_of(const char *line, const char *end)
 		return ANSWER_IGNORED;
 	if (line[0] == '+')
 		return ANSWER_CONTINUE;
-	if (end - line < 2 || line[0] != '*' || line[1] != ' ')
+	if (digit(line[0]))
 		return ANSWER_TAGGED;
+	if (end - line < 2 || line[0] != '*' || line[1] != ' ')
+		return ANSWER_NONE;
 	line += 2;
 	word = next_word(&line, end);
 	if (all_digits(word))

@@ -31,6 +31,7 @@ enum answer_kind {
 	ANSWER_TEXT,     /* "* NO", "* BAD" */
 	ANSWER_FETCH,    /* "* n FETCH (" */
 	ANSWER_IGNORED,  /* anything else that is untagged */
+	ANSWER_NONE,     /* neither of these, nor a tag of ours */
 };
 
 /* A logical line: physical ones joined by literals. Zero-initialise before the first. */

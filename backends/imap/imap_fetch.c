@@ -27,6 +27,8 @@ static void remember_tail(struct delivery *d, const char *data, size_t n)
 {
 	size_t take = n < sizeof(d->tail) ? n : sizeof(d->tail);
 
+	if (n == 0) /* then data may be NULL */
+		return;
 	memmove(d->tail, d->tail + take, sizeof(d->tail) - take);
 	memcpy(d->tail + sizeof(d->tail) - take, data + n - take, take);
 }

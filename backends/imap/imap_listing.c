@@ -10,7 +10,6 @@
 
 /* A part spans more UIDs where they are sparse, but never more than this many messages. */
 #define PART_SPAN_MAX  (8 * IMAP_PART_MESSAGES)
-#define MESSAGES_MAX   20000000U /* of one folder: more is no mailbox but an attack */
 #define FIRST_MESSAGES 64
 /* Header fields are asked for in logins that list so many messages at most. */
 #define HEADERS_MESSAGES 10000
@@ -128,8 +127,8 @@ static void on_listed(struct imap_consumer *consumer, const struct mailimap_msg_
 		return;
 	if (m.uid == 0)
 		l->error = err_make(ERR_TEMP, "a message with UID 0");
-	else if (lister_count(l) >= MESSAGES_MAX)
-		l->error = err_make(ERR_TEMP, "more than %u messages", MESSAGES_MAX);
+	else if (lister_count(l) >= IMAP_MESSAGES_MAX)
+		l->error = err_make(ERR_TEMP, "more than %u messages", IMAP_MESSAGES_MAX);
 	if (!failed(l->error) && m.uid >= l->from && m.uid <= l->to)
 		lister_append(l, &m, 1);
 }

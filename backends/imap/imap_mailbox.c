@@ -66,6 +66,9 @@ static struct err settle(struct imap *imap, size_t folder)
 		return err_make(ERR_PERM, "%s: folder %s: no %s", imap->server,
 			imap_folder_name(imap, folder),
 			news->exists_told ? "UIDVALIDITY" : "EXISTS");
+	if (news->exists > IMAP_MESSAGES_MAX)
+		return err_make(ERR_TEMP, "%s: folder %s: more than %u messages", imap->server,
+			imap_folder_name(imap, folder), IMAP_MESSAGES_MAX);
 	if (went_back(&imap->folders[folder], news))
 		return err_make(ERR_TEMP,
 			"%s: folder %s: UIDNEXT went back, its UIDs may be other messages now",

@@ -108,8 +108,11 @@ static bool take_code(struct imap_text text, const char *name, uint64_t max, uin
 /* Whether this word is the last of the line. */
 static bool ends_in(struct imap_text text, const char *word)
 {
-	return imap_text_skip_word(&text, word) && text.p < text.end &&
-	       (*text.p == '\r' || *text.p == '\n');
+	if (!imap_text_skip_word(&text, word))
+		return false;
+	while (imap_text_skip(&text, ' '))
+		;
+	return text.p < text.end && (*text.p == '\r' || *text.p == '\n');
 }
 
 /* Lines that are no set. */

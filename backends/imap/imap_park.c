@@ -33,12 +33,12 @@ fiber_fn static struct err enter_again(struct imap *imap)
 
 fiber_fn struct err imap_awake(struct imap *imap)
 {
-	if (imap_alive(imap) && stream_quiet(imap->stream->link.stream))
+	if (imap_quiet(imap))
 		return ok();
 	/* Something came unasked: news of the mailbox, or the end. A NO is of no interest. */
 	if (imap_alive(imap))
 		(void)imap_command(imap, IMAP_STEP_OTHER, "NOOP").scope;
-	if (imap_alive(imap))
+	if (imap_alive(imap) && !imap->stream->bye[0])
 		return ok();
 	return imap->keys.fit ? enter_again(imap) : imap_usable(imap);
 }

@@ -1,5 +1,7 @@
 #include "backends/imap/imap_stream.h"
 
+#include "backends/imap/imap_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,10 +47,15 @@ static void remember(char words[static IMAP_WORDS_MAX], const char *line, size_t
 /* The UID that the first line of a FETCH answer tells; 0: it does not. */
 static uint32_t uid_before_body(const char *line, size_t n)
 {
-	for (size_t i = 1; i + 4 < n; i++)
+	for (size_t i = 1; i < n; i++) {
+		struct imap_text text = { line + i, line + n };
+		uint64_t uid;
+
 		if ((line[i - 1] == '(' || line[i - 1] == ' ') &&
-			strncasecmp(line + i, "UID ", 4) == 0)
-			return (uint32_t)strtoul(line + i + 4, NULL, 10);
+			imap_text_skip_word(&text, "UID ") &&
+			imap_text_number(&text, UINT32_MAX, &uid))
+			return (uint32_t)uid;
+	}
 	return 0;
 }
 
@@ -82,6 +89,8 @@ static struct err judge(struct imap_stream *s, size_t n)
 		s->body_uid = uid_before_body(line, n);
 		s->body_octets = 0;
 	}
+	if (!failed(e) && s->answer.kind == ANSWER_NONE && s->greeted)
+		e = err_make(ERR_TEMP, "malformed answer: a line without a tag");
 	if (failed(e) || failed(e = spend(s, n)) || failed(e = take_literal(s, &literal)))
 		return e;
 	note(s, line, n, first);
@@ -92,14 +101,17 @@ static struct err judge(struct imap_stream *s, size_t n)
 /* Whether somebody waits for the line that was judged. */
 static bool is_awaited(const struct imap_stream *s)
 {
+	if (!s->greeted)
+		return true;
 	switch (s->answer.kind) {
 	case ANSWER_TAGGED:
-	case ANSWER_CONTINUE:
 		return true;
+	case ANSWER_CONTINUE: /* of which libetpan would keep an object each */
+		return !s->fetch_wanted;
 	case ANSWER_FETCH:
 		return s->fetch_wanted;
 	default:
-		return !s->greeted;
+		return false;
 	}
 }
 
@@ -341,5 +353,8 @@ fiber_fn struct err imap_stream_starttls(
 	s->ready = 0;
 	s->literal = 0;
 	s->answer = (struct answer){ 0 };
+	s->news = (struct imap_news){ 0 };
+	s->capabilities = (struct imap_capabilities){ 0 };
+	s->status[0] = s->bye[0] = '\0';
 	return etpan_link_starttls(&s->link, NULL, context, server_name);
 }

@@ -69,7 +69,7 @@ void imap_stream_expect(struct imap_stream *s);
 fiber_fn struct err imap_stream_flush(struct imap_stream *s);
 
 /* Waits for the next line that somebody waits for: the first of all, ANSWER_TAGGED,
- * ANSWER_CONTINUE, and ANSWER_FETCH where it is wanted. It stays to be read. */
+ * ANSWER_FETCH where it is wanted, else ANSWER_CONTINUE. It stays to be read. */
 fiber_fn struct err imap_stream_peek(struct imap_stream *s, enum answer_kind *ret);
 /* Takes that line, which must not go on in a literal. Returns it, NUL-terminated and without its
  * line end, valid until the next call of these. */

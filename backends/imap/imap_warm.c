@@ -122,7 +122,9 @@ bool imap_warm_give(struct imap *imap)
 	struct warm warm = { .until = end_of(imap) };
 	size_t place;
 
-	if (!pool.on || !imap->keys.fit || !imap_alive(imap) || warm.until <= runtime_now())
+	if (!pool.on || !imap->keys.fit || warm.until <= runtime_now())
+		return false;
+	if (!imap_alive(imap) || imap->stream->bye[0])
 		return false;
 	warm.digest = imap_keys_digest(imap);
 	place = find(&warm.digest);

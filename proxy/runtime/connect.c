@@ -109,7 +109,7 @@ static fiber_fn struct err wait_connected(struct stream *stream)
 	struct err e = ok();
 
 	/* A server on this machine has answered by now: that saves four system calls. */
-	if (poll(&now, 1, 0) == 0)
+	if (poll(&now, 1, 0) != 1)
 		e = stream_wait(stream, UV_WRITABLE);
 	if (failed(e))
 		return err_context(e, "connect");

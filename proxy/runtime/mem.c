@@ -233,7 +233,7 @@ static void buffer_grow(struct buffer *b, size_t need)
 	data = mem_alloc(size);
 	if (b->data) {
 		memcpy(data, b->data + b->start, used);
-		explicit_bzero(b->data, b->end);
+		explicit_bzero(b->data, b->size);
 		free(b->data);
 	}
 	*b = (struct buffer){ .data = data, .size = size, .start = 0, .end = used };

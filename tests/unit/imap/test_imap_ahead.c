@@ -114,6 +114,44 @@ static void test_messages_in_order_come_ahead(void **state)
 	world_run(*state, in_order_server, act_wishes);
 }
 
+/* An empty message comes along as any other. */
+fiber_fn static void empty_server(struct peer *p)
+{
+	begin(p);
+	serve(p, "1", 1, 1, FETCH_ALL);
+	peer_expect(p, "UID FETCH 2:4 BODY.PEEK[]");
+	peer_send(p, "* 2 FETCH (UID 2 BODY[] {0}\r\n)\r\n");
+	give(p, 3, FETCH_ALL);
+	give(p, 4, FETCH_ALL);
+	peer_answer(p, "OK done");
+	peer_end(p);
+}
+
+fiber_fn static void act_empty(struct world *w)
+{
+	struct collector collector;
+
+	world_open(w);
+	world_list(w);
+	fulfil(w, &wishes[0]);
+	collector_init(&collector);
+	w->e = w->backend->ops->fetch(
+		w->backend, &w->listing.messages[1], FETCH_ALL, 0, &collector.sink);
+	assert_got(&collector, "", 0);
+	fulfil(w, &wishes[1]);
+	world_close(w);
+}
+
+static void test_an_empty_message(void **state)
+{
+	struct world *w = *state;
+
+	wish(0, FETCH_ALL, ERR_OK);
+	wish(2, FETCH_ALL, ERR_OK);
+	world_run(w, empty_server, act_empty);
+	assert_error(w, ERR_OK, "");
+}
+
 /* The newest first; headers as well. */
 fiber_fn static void backwards_server(struct peer *p)
 {
@@ -368,6 +406,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AHEAD_TEST(test_messages_in_order_come_ahead),
+		AHEAD_TEST(test_an_empty_message),
 		AHEAD_TEST(test_backwards_as_well),
 		AHEAD_TEST(test_octets_are_limited),
 		AHEAD_TEST(test_it_can_be_turned_off),

@@ -42,6 +42,11 @@ static void kinds(void **state)
 		{ "* XYZZY ((((\r\n", ANSWER_IGNORED },
 		{ "\r\n", ANSWER_IGNORED },
 		{ "\n", ANSWER_IGNORED },
+		{ " * 3 FETCH (UID 4)\r\n", ANSWER_NONE },
+		{ "*3 FETCH (UID 4)\r\n", ANSWER_NONE },
+		{ "*\t3 FETCH (UID 4)\r\n", ANSWER_NONE },
+		{ " 12 OK done\r\n", ANSWER_NONE },
+		{ "HTTP/1.1 400 Bad Request\r\n", ANSWER_NONE },
 	};
 
 	(void)state;

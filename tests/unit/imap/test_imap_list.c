@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -8,6 +9,7 @@
 
 /* What the server says to the listing, before its OK. */
 static const char *says;
+static const char *begins = "* 1 FETCH";
 
 fiber_fn static void list_server(struct peer *p)
 {
@@ -299,7 +301,7 @@ fiber_fn static void nest(struct peer *p)
 {
 	peer_begin(p, 3);
 	peer_expect(p, LIST_COMMAND);
-	peer_send(p, "* 1 FETCH (BODYSTRUCTURE ");
+	peer_send(p, "%s (BODYSTRUCTURE ", begins);
 	for (int i = 0; i < depth; i++)
 		peer_send_octets(p, "(", 1);
 	peer_send(p, "\r\n");
@@ -386,6 +388,52 @@ static void survives_attacks(void **state)
 	}
 }
 
+/* libetpan would take these for "* 1 FETCH". */
+static void lines_that_only_look_like_fetch(void **state)
+{
+	static const char *const cases[] = { " * 1 FETCH", "  * 1 FETCH", "*1 FETCH",
+		"*\t1 FETCH" };
+	struct world *w = *state;
+
+	depth = 60000;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begins = cases[i];
+		world_run(w, nest, act_list);
+		assert_error(w, ERR_TEMP, "malformed answer");
+	}
+	begins = "* 1 FETCH";
+}
+
+fiber_fn static void many_continuations(struct peer *p)
+{
+	struct buffer lines = { 0 };
+
+	for (int i = 0; i < 100000; i++)
+		buffer_append(&lines, "+\n", 2);
+	peer_begin(p, 1);
+	peer_expect(p, LIST_COMMAND);
+	peer_send(p, "* 1 FETCH (UID 1 RFC822.SIZE 5 FLAGS ())\r\n");
+	for (int i = 0; i < 10; i++)
+		peer_send_octets(p, buffer_data(&lines), buffer_used(&lines));
+	buffer_done(&lines);
+	peer_answer(p, "OK Fetch completed");
+	peer_end(p);
+}
+
+/* libetpan would keep an object of each. */
+static void nothing_is_kept_of_continuations(void **state)
+{
+	struct world *w = *state;
+	struct rusage before, after;
+
+	(void)getrusage(RUSAGE_SELF, &before);
+	world_run(w, many_continuations, act_list);
+	assert_error(w, ERR_OK, "");
+	(void)getrusage(RUSAGE_SELF, &after);
+	assert_int_equal(w->listing.n, 1);
+	assert_true(after.ru_maxrss - before.ru_maxrss < 32L * 1024);
+}
+
 /* Someone else empties a large mailbox meanwhile: news that costs nothing. */
 fiber_fn static void expunge_many(struct peer *p)
 {
@@ -453,6 +501,8 @@ int main(void)
 		TEST(parts_span_more_where_uids_are_sparse),
 		TEST(parts_end_at_the_last_uid),
 		TEST(survives_attacks),
+		TEST(lines_that_only_look_like_fetch),
+		TEST(nothing_is_kept_of_continuations),
 		TEST(bears_many_expunges),
 		TEST(reads_across_boundaries),
 	};

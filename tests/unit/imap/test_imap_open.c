@@ -68,7 +68,10 @@ static void refuses_greetings(void **state)
 		{ "* BYE [UNAVAILABLE] maintenance", ERR_TEMP, "maintenance" },
 		{ "+OK POP3 ready", ERR_TEMP, "imap.test" },
 		{ "220 mail ESMTP", ERR_TEMP, "imap.test" },
-		{ "* NO thanks", ERR_TEMP, "imap.test" },
+		{ "* NO thanks", ERR_TEMP, "does not greet" },
+		{ "HTTP/1.1 400 Bad Request", ERR_TEMP, "does not greet" },
+		{ "* 1 FETCH (UID 1)\r\n* OK ready", ERR_TEMP, "does not greet" },
+		{ "* 1 EXISTS\r\n* OK ready", ERR_TEMP, "does not greet" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -454,6 +457,8 @@ static void takes_what_select_tells(void **state)
 	} cases[] = {
 		{ "* 2 EXISTS\r\n* OK [UIDVALIDITY 7]\r\n* OK [UIDNEXT 9] x\r\n", ERR_OK, "", 2,
 			9 },
+		{ "* 4294967295 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n", ERR_TEMP, "more than" },
+		{ "* 2 EXISTS \r\n* OK [UIDVALIDITY 7] x\r\n", ERR_OK, "", 2, 0 },
 		{ "* 2 exists\n* ok [uidvalidity 7] x\n* 3 Exists\n", ERR_OK, "", 3, 0 },
 		{ "* 0 EXISTS\r\n* OK [UIDVALIDITY 7] x\r\n* 1 EXISTSX\r\n", ERR_OK, "", 0, 0 },
 		{ "* OK [UIDVALIDITY 7] x\r\n", ERR_PERM, "no EXISTS" },
@@ -689,6 +694,25 @@ static void starttls_drops_what_was_said_before(void **state)
 	assert_error(w, ERR_OK, "");
 }
 
+fiber_fn static void starttls_bye(struct peer *p)
+{
+	peer_send(p, "* OK [CAPABILITY IMAP4rev1 STARTTLS] ready\r\n");
+	peer_expect(p, "STARTTLS");
+	peer_send(p, "* BYE [AUTHENTICATIONFAILED] forged\r\n%s OK begin\r\n", p->tag);
+	begin_tls(p);
+	peer_close(p);
+}
+
+static void starttls_forgets_a_bye(void **state)
+{
+	struct world *w = *state;
+
+	w->tenant.imap.tls = TLS_STARTTLS;
+	w->tenant.imap.verify = false;
+	world_run(w, starttls_bye, act_open);
+	assert_error(w, ERR_TEMP, "closed the connection");
+}
+
 fiber_fn static void starttls_untrusted(struct peer *p)
 {
 	struct err e;
@@ -832,6 +856,7 @@ int main(void)
 		TEST(wipes_the_password),
 		TEST(waits_2_s_for_a_goodbye),
 		TEST(starttls_drops_what_was_said_before),
+		TEST(starttls_forgets_a_bye),
 		TEST(starttls_verifies),
 		TEST(never_without_starttls),
 		TEST(never_after_starttls_refused),

@@ -289,6 +289,29 @@ static void test_a_connection_that_died_idle_is_opened_again(void **state)
 	}
 }
 
+/* In one segment with the end of an answer: nothing is left to be read from the socket. */
+fiber_fn static void bye_at_once(struct peer *p)
+{
+	peer_begin(p, MESSAGES);
+	peer_expect(p, LIST_COMMAND);
+	for (unsigned uid = 1; uid <= MESSAGES; uid++)
+		peer_send(p, "* %u FETCH (UID %u RFC822.SIZE 100 FLAGS ())\r\n", uid, uid);
+	peer_send(p, "%s OK done\r\n* BYE [UNAVAILABLE] restarting\r\n", p->tag);
+	peer_drain(p);
+}
+
+static void test_a_bye_behind_an_answer_is_seen(void **state)
+{
+	struct world *w = *state;
+
+	meanwhile = let_it_come;
+	w->later[0] = again;
+	world_run(w, bye_at_once, act_fetch);
+	assert_false(failed(first));
+	assert_false(failed(second));
+	assert_int_equal(w->connects, 2);
+}
+
 fiber_fn static void tell_news(struct peer *p)
 {
 	begin(p);
@@ -446,6 +469,7 @@ int main(void)
 		TEST(test_a_password_that_is_refused_is_tried_once),
 		TEST(test_a_server_that_is_away_is_tried_by_each_fetch),
 		TEST(test_a_connection_that_died_idle_is_opened_again),
+		TEST(test_a_bye_behind_an_answer_is_seen),
 		TEST(test_news_is_no_end),
 		TEST(test_a_removal_is_never_repeated),
 		TEST(test_what_was_fetched_ahead_is_given_back),
