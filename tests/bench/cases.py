@@ -270,7 +270,8 @@ def disturbed(work: str, user: str, connections: int = 1, **options):
 def growth(world: World) -> list:
     rows = []
     for user, messages in (("grow100-", 100), ("poll", 1000), ("grow10000-", 10_000), ("huge", HUGE)):
-        load(world.imap, "poll", user, sessions=2, connections=1)
+        # Each worker reads the registry once.
+        load(world.imap, "poll", user, sessions=16, connections=4)
         result = load(world.imap, "login", user, sessions=20, connections=1)
         rows.append((f"popgate, IMAP, {messages:,} messages", result))
     return rows
