@@ -1,12 +1,10 @@
 #include "proxy/pop3/session.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "proxy/pop3/session_state.h"
 #include "proxy/runtime/log.h"
-#include "proxy/runtime/rest.h"
 #include "proxy/runtime/wait.h"
 #include "proxy/service/refusals.h"
 
@@ -78,96 +76,6 @@ bool session_utf8_offered(const struct session *s)
 		if (session_may_reach(s, &s->config->tenants[i]) &&
 			s->config->tenants[i].maildrop.utf8)
 			return true;
-	return false;
-}
-
-/* What ended a read, as the log calls it. */
-static const char *reason_of(enum err_scope scope)
-{
-	switch (scope) {
-	case ERR_TIMEOUT:
-		return "timeout";
-	case ERR_CANCELED:
-		return "shutdown";
-	default:
-		return "client closed the connection";
-	}
-}
-
-/* Sends what was replied; false: the client is gone, and the session ends. */
-fiber_fn static bool session_flush(struct session *s)
-{
-	struct err e = reply_flush(s->out);
-
-	if (failed(e))
-		session_close(
-			s, e.scope == ERR_TIMEOUT ? "client takes no output" : reason_of(e.scope));
-	return !failed(e);
-}
-
-/* A client that lets so much time pass between two commands may let much more pass: first the
- * memory of the fiber goes, later what the store holds for the session. Milliseconds. */
-#define REST_AFTER 1000
-#define PARK_AFTER 15000
-
-/* The next line, until so long after start. */
-fiber_fn static struct err await_until(
-	struct session *s, size_t max, uint64_t start, uint64_t until, struct line *ret)
-{
-	uint64_t waited = runtime_now() - start;
-
-	deadline(until > waited ? until - waited : 0);
-	return line_read(s->in, max, ret);
-}
-
-/* The next line within `timer`; a session that waits for long gives back what it can. */
-fiber_fn static struct err await_line(
-	struct session *s, size_t max, uint64_t timer, struct line *ret)
-{
-	static const uint64_t stages[] = { REST_AFTER, PARK_AFTER };
-	uint64_t start = runtime_now();
-	struct err e;
-
-	for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]) && stages[i] < timer; i++) {
-		e = await_until(s, max, start, stages[i], ret);
-		if (e.scope != ERR_TIMEOUT)
-			return e;
-		if (stages[i] == PARK_AFTER)
-			entry_rest(&s->entry);
-		runtime_rest();
-	}
-	return await_until(s, max, start, timer, ret);
-}
-
-fiber_fn bool session_read_line(struct session *s, size_t max, struct line *ret)
-{
-	uint64_t timer = s->drop ? s->config->timeouts.idle : s->config->timeouts.login;
-	struct err e;
-
-	if (!line_ready(s->in)) {
-		if (!session_flush(s))
-			return false;
-		reply_idle(s->out);
-	}
-	e = await_line(s, max, timer, ret);
-	if (!failed(e)) {
-		transcript_client(s->transcript, ret->text, ret->length, s->sasl);
-		return true;
-	}
-	if (e.scope == ERR_LIMIT) {
-		session_bad_command(s, "line too long");
-		return false;
-	}
-	if (e.scope == ERR_TIMEOUT)
-		reply_err(s->out, "no command for %llu seconds, closing the connection",
-			(unsigned long long)(timer / 1000));
-	if (e.scope == ERR_CANCELED) {
-		reply_err(s->out, "[SYS/TEMP] %s, closing the connection",
-			s->killed ? "the administrator ends this session"
-				  : "the server is going down");
-		reply_flush_now(s->out);
-	}
-	session_close(s, reason_of(e.scope));
 	return false;
 }
 
@@ -365,7 +273,7 @@ fiber_fn static void session_end(struct session *s)
 	if (!failed(e))
 		stream_linger(s->stream);
 	else if (!s->reason)
-		s->reason = reason_of(e.scope);
+		s->reason = session_end_reason(e.scope);
 	session_live_remove(s);
 	log_closed(s);
 	entry_close(&s->entry);

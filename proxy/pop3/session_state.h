@@ -90,6 +90,10 @@ void session_forget_user(struct session *session);
  * the session when there were too many. why: static text. */
 fiber_fn void session_bad_command(struct session *session, const char *why);
 
+/* What ended a read or a write, as the log calls it; static text. */
+const char *session_end_reason(enum err_scope scope);
+/* Sends what was replied; false: the client is gone, and the session ends. */
+fiber_fn bool session_flush(struct session *session);
 /* Reads a line with the inactivity timer of the state; on failure replies where there is someone to
  * reply to, and ends the session. */
 fiber_fn bool session_read_line(struct session *session, size_t max, struct line *ret);

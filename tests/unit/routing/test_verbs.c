@@ -73,14 +73,16 @@ static char *config_file(const char *text)
 
 static void check_prints_what_is_in_effect(void **state)
 {
-	char *file = config_file(BASE "hostname: pop.test\nlog: {transcript: [a]}\n");
+	char *file = config_file(LISTENER
+		"tenants: [{name: t, imap: {servers: [imap.test],\n"
+		"  oauth2: {token_url: 'https://t.test', client_id: a}}}]\nhostname: pop.test\n");
 
 	(void)state;
 	assert_int_equal(run(verb_check, "check", "-c", file, NULL), 0);
 	assert_non_null(strstr(out, "hostname: pop.test\n"));
 	assert_non_null(strstr(out, "    sessions_per_user: 16\n"));
 	assert_memory_equal(err, "note: ", 6);
-	assert_non_null(strstr(err, ":4:19: log.transcript: is accepted"));
+	assert_non_null(strstr(err, ":3:3: tenants[t].imap.oauth2: is accepted"));
 	assert_int_equal(run(verb_check, "check", "--quiet", "--config", file, NULL), 0);
 	assert_string_equal(out, "");
 }
