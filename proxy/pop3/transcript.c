@@ -47,9 +47,8 @@ void transcript_free(struct transcript *t)
 /* One line of the log. more: the line goes on in the next. */
 static void write_piece(enum speaker speaker, const char *text, bool more)
 {
-	log_event(LOG_INFO, "transcript",
-		(const struct log_field[]){ f_text(speaker == CLIENT ? "client" : "server", text),
-			f_text("goes_on", more ? "true" : NULL), { 0 } });
+	log_asked("transcript", f_text(speaker == CLIENT ? "client" : "server", text),
+		f_text("goes_on", more ? "true" : NULL));
 }
 
 /* Where to end a piece of a longer line: not in the middle of a character. */
@@ -107,9 +106,7 @@ static void write_early(struct transcript *t)
 		buffer_consume(&t->early, strlen(record) + 1);
 	}
 	if (t->dropped)
-		log_event(LOG_INFO, "transcript",
-			(const struct log_field[]){
-				f_text("detail", "lines before the login are missing"), { 0 } });
+		log_asked("transcript", f_text("detail", "lines before the login are missing"));
 }
 
 static bool is_listed(const struct transcript *t, const char *name)

@@ -58,6 +58,9 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 #define log_warning(event, ...) LOG_(LOG_WARNING, event __VA_OPT__(, ) __VA_ARGS__)
 #define log_info(event, ...)    LOG_(LOG_INFO, event __VA_OPT__(, ) __VA_ARGS__)
 #define log_debug(event, ...)   LOG_(LOG_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)
+/* As log_info, but whatever the level is: what somebody asked for by name. */
+#define log_asked(event, ...)                                                                      \
+	log_event(LOG_INFO, (event), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
 
 /* For tests: lines go to this function instead of standard error; NULL restores it. */
 void log_capture(void (*sink)(const char *line, void *arg), void *arg);

@@ -52,7 +52,7 @@ def test_reasons_are_those_of_the_source():
     text = PAGE.partition("`reason` is ")[2].partition(".\n")[0]
     told = set(re.findall(r"`([^`]+)`", text.replace("\n", " ")))
     source = "".join((TOP / "proxy/pop3" / f"{name}.c").read_text() for name in (
-        "session", "login", "transaction", "update", "live", "authorization"))
+        "session", "login", "transaction", "update", "live", "authorization", "input"))
     for reason in told:
         assert f'"{reason}"' in source, reason
     given = re.findall(r'(?:session_close\(\s*s,|s->reason =|return|why =[^;]*?) "([a-z ,]+)"', source)

@@ -56,8 +56,13 @@ def test_route_of_a_delegate(gateway, maildir_tenant):
     assert (told["delegate"], told["login"]) == ("ann@local.example", "joe@local.example")
 
 
+# Something that `check` has a note on.
+NOTED = {"name": "noted", "match": {"domains": ["noted.example"]}, "imap": {
+    "servers": ["imap.test"], "oauth2": {"token_url": "https://token.test", "client_id": "a"}}}
+
+
 def test_check(gateway, maildir_tenant):
-    instance = gateway(start=False, tenants=[maildir_tenant()], log={"transcript": ["joe"]})
+    instance = gateway(start=False, tenants=[maildir_tenant(), NOTED])
     told = as_json("check", "-c", instance.file)
     assert (told["good"], told["file"]) == (True, str(instance.file))
     assert [report["severity"] for report in told["reports"]] == ["note"]
@@ -122,7 +127,7 @@ def on_terminal(*arguments, stdin: bytes = b"", **environment) -> str:
 
 
 def test_colors_are_for_terminals_alone(gateway, maildir_tenant):
-    instance = gateway(start=False, tenants=[maildir_tenant()], log={"transcript": ["joe"]})
+    instance = gateway(start=False, tenants=[maildir_tenant(), NOTED])
     cases = [["check", "-q", "-c", instance.file], ["route", "-c", instance.file, "nobody@x"],
              ["probe", "-c", instance.file, "joe@local.example"]]  # fmt: skip
     for arguments in cases:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .gateway import TOP
 
-CALL = re.compile(r"\blog_(error|warning|info|debug)\(")
+CALL = re.compile(r"\blog_(error|warning|info|debug|asked)\(")
 # The first argument may choose between two names.
 FIELD = re.compile(r"\bf_(?:text|uint|int|ms|bool)\(([^,]*),")
 # Functions that give a field.
@@ -42,7 +42,7 @@ def logged() -> dict[str, Event]:
                 name = re.match(r'\s*"([^"]+)"', body)
                 assert name, f"{file}: an event without a plain name: {body}"
                 event = events.setdefault(name[1], Event())
-                event.levels.add(call[1])
+                event.levels.add("info" if call[1] == "asked" else call[1])
                 for key in FIELD.findall(body):
                     event.fields.update(re.findall(r'"([a-z_]+)"', key))
                 for given, fields in GIVEN.items():
