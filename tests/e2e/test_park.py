@@ -21,15 +21,25 @@ def imap_processes(server) -> list[int]:
     return [int(c) for c in children if Path(f"/proc/{c}/comm").read_text().strip() == "imap"]
 
 
+ESTABLISHED = "01"
+
+
+def connected(server) -> bool:
+    """Whether the server has a connection that it has not closed."""
+    ports = {f"{port:04X}" for port in (server.port, server.tls_port)}
+    rows = [row.split() for row in open("/proc/net/tcp").read().splitlines()[1:]]
+    return any(row[1].rpartition(":")[2] in ports and row[3] == ESTABLISHED for row in rows)
+
+
 def end_idle(server) -> None:
-    """Ends its sessions, as an autologout or a failure would."""
+    """Ends its sessions, as an autologout or a failure would. Under TLS it is another process that
+    closes the connection, when it sees the end of this one."""
     victims = imap_processes(server)
     assert victims
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
-    for pid in victims:
-        while Path(f"/proc/{pid}").exists():
-            os.sched_yield()
+    while connected(server):
+        os.sched_yield()
 
 
 def restart(server) -> None:
