@@ -74,10 +74,16 @@ static inline bool imap_alive(const struct imap *imap)
 	return imap->stream && !failed(imap->stream->link.error);
 }
 
-/* Whether it is so, and nothing came unasked since the last answer: news, or a BYE. */
+/* Whether it is so, and the server has not said that it will close it. */
+static inline bool imap_lasts(const struct imap *imap)
+{
+	return imap_alive(imap) && !imap->stream->bye[0];
+}
+
+/* Whether it lasts, and nothing came unasked since the last answer. */
 static inline bool imap_quiet(const struct imap *imap)
 {
-	return imap_alive(imap) && !imap->stream->bye[0] && buffer_used(&imap->stream->in) == 0 &&
+	return imap_lasts(imap) && buffer_used(&imap->stream->in) == 0 &&
 	       stream_quiet(imap->stream->link.stream);
 }
 

@@ -38,7 +38,7 @@ fiber_fn struct err imap_awake(struct imap *imap)
 	/* Something came unasked: news of the mailbox, or the end. A NO is of no interest. */
 	if (imap_alive(imap))
 		(void)imap_command(imap, IMAP_STEP_OTHER, "NOOP").scope;
-	if (imap_alive(imap) && !imap->stream->bye[0])
+	if (imap_lasts(imap))
 		return ok();
 	return imap->keys.fit ? enter_again(imap) : imap_usable(imap);
 }

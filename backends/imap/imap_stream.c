@@ -1,9 +1,9 @@
 #include "backends/imap/imap_stream.h"
 
-#include "backends/imap/imap_text.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "backends/imap/imap_text.h"
 
 /* Most answers are short. Whoever has more to say gets room for more. */
 #define READ_SHORT  1000

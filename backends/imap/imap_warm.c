@@ -122,9 +122,7 @@ bool imap_warm_give(struct imap *imap)
 	struct warm warm = { .until = end_of(imap) };
 	size_t place;
 
-	if (!pool.on || !imap->keys.fit || warm.until <= runtime_now())
-		return false;
-	if (!imap_alive(imap) || imap->stream->bye[0])
+	if (!pool.on || !imap->keys.fit || !imap_lasts(imap) || warm.until <= runtime_now())
 		return false;
 	warm.digest = imap_keys_digest(imap);
 	place = find(&warm.digest);

@@ -61,20 +61,23 @@ static size_t piece_of(const char *line)
 	return n;
 }
 
-/* more: what there is of it yet. */
-static void write_line(enum speaker speaker, const char *line, bool more)
+/* The start of a line of more than PIECE octets: how much of it. */
+static size_t write_start(enum speaker speaker, const char *line)
 {
 	char piece[PIECE + 1];
+	size_t n = piece_of(line);
 
-	while (strlen(line) > PIECE) {
-		size_t n = piece_of(line);
+	memcpy(piece, line, n);
+	piece[n] = '\0';
+	write_piece(speaker, piece, true);
+	return n;
+}
 
-		memcpy(piece, line, n);
-		piece[n] = '\0';
-		write_piece(speaker, piece, true);
-		line += n;
-	}
-	write_piece(speaker, line, more);
+static void write_line(enum speaker speaker, const char *line)
+{
+	while (strnlen(line, PIECE + 1) > PIECE)
+		line += write_start(speaker, line);
+	write_piece(speaker, line, false);
 }
 
 static void keep(struct transcript *t, enum speaker speaker, const char *line)
@@ -92,7 +95,7 @@ static void keep(struct transcript *t, enum speaker speaker, const char *line)
 static void take_line(struct transcript *t, enum speaker speaker, const char *line)
 {
 	if (t->on)
-		write_line(speaker, line, false);
+		write_line(speaker, line);
 	else if (!t->known)
 		keep(t, speaker, line);
 }
@@ -102,7 +105,7 @@ static void write_early(struct transcript *t)
 	while (buffer_used(&t->early) > 0) {
 		const char *record = buffer_data(&t->early);
 
-		write_line((enum speaker)record[0], record + 1, false);
+		write_line((enum speaker)record[0], record + 1);
 		buffer_consume(&t->early, strlen(record) + 1);
 	}
 	if (t->dropped)
@@ -203,13 +206,13 @@ static void end_server_line(struct transcript *t)
 	buffer_consume(&t->server, buffer_used(&t->server));
 }
 
+/* What there is of a line, but for less than a piece: a character may be on its way. */
 static void write_unended(struct transcript *t)
 {
 	show_nul(buffer_data(&t->server), buffer_used(&t->server));
-	buffer_append(&t->server, "", 1);
-	if (t->on)
-		write_line(SERVER, buffer_data(&t->server), true);
-	buffer_consume(&t->server, buffer_used(&t->server));
+	while (buffer_used(&t->server) > PIECE)
+		buffer_consume(
+			&t->server, t->on ? write_start(SERVER, buffer_data(&t->server)) : PIECE);
 }
 
 void transcript_server(struct transcript *t, const char *data, size_t n)

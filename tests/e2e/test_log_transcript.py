@@ -30,7 +30,7 @@ def served(local, maildir_tenant):
         maildir_tenant.add_user(ANN)
         maildir_tenant.maildir("ann")
         return local(messages, log={"transcript": list(logins), "level": "info"},
-                     tenant={"auth": {"mechanisms": ["user", "plain", "login"]}},
+                     tenant={"auth": {"mechanisms": ["user", "plain", "login", "scram-sha-256"]}},
                      protocol={"bad_commands": 1000}, **changes)  # fmt: skip
 
     return start
@@ -143,6 +143,15 @@ def test_sasl_is_masked(served):
     lines = ended(client, mail)
     assert by("client", lines) == ["AUTH LOGIN", "****", "****", "QUIT"]
     assert by("server", lines)[1:3] == ["+ ****", "+ ****"]
+
+
+def test_a_proof_that_is_wrong(served, maildir_tenant):
+    mail = served(logins=["scram@local.example"])
+    maildir_tenant.add_user("scram@local.example", sasl.scram_keys(PASSWORD))
+    client = mail.connect()
+    assert sasl.Scram("scram@local.example", "wrong").run(client).startswith("-ERR [AUTH]")
+    lines = ended(client, mail)
+    assert by("client", lines) == ["AUTH SCRAM-SHA-256 ****", "****", "QUIT"]
 
 
 def test_a_canceled_exchange(served):

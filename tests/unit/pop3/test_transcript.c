@@ -116,6 +116,26 @@ static void pieces_end_between_characters(void **state)
 	assert_non_null(strstr(buffer_data(&logged), "€\" goes_on=true\nserver=\"€"));
 }
 
+/* Nor where the network cuts a line that does not end. */
+static void characters_of_an_endless_line_are_whole(void **state)
+{
+	static char octets[3 * 4001];
+	size_t characters = 0;
+
+	transcript_login(*state, joe, true);
+	for (size_t i = 0; i < sizeof(octets); i += 3)
+		memcpy(octets + i, "€", 3);
+	for (size_t i = 0; i < sizeof(octets); i += 8200)
+		transcript_server(
+			*state, octets + i, sizeof(octets) - i < 8200 ? sizeof(octets) - i : 8200);
+	server(*state, "\r\n");
+	buffer_append(&logged, "", 1);
+	assert_null(strstr(buffer_data(&logged), "ufffd"));
+	for (const char *at = buffer_data(&logged); (at = strstr(at, "€")); at += 3)
+		characters++;
+	assert_int_equal(characters, 4001);
+}
+
 static void octets_that_are_no_text(void **state)
 {
 	transcript_login(*state, joe, true);
@@ -133,6 +153,7 @@ int main(void)
 		TEST(what_came_before_follows),
 		TEST(what_another_said_is_forgotten),
 		TEST(pieces_end_between_characters),
+		TEST(characters_of_an_endless_line_are_whole),
 		TEST(octets_that_are_no_text),
 	};
 
